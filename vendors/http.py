@@ -1,0 +1,371 @@
+"""The only module that opens a connection: deadlines, allowed hosts, the bulkhead, retries, log lines.
+
+Two verbs are the whole policy. `read` changes nothing at the vendor and may try again; `write` is sent once. Which one
+a call is depends on what it does, not on GET or POST.
+"""
+
+import ipaddress
+import json
+import logging
+import socket
+import ssl
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+import httpcore
+import httpx
+
+from vendors.base import (
+    AuthenticationFailed,
+    Context,
+    OutcomeUnknown,
+    UnexpectedResponse,
+    VendorError,
+    VendorUnavailable,
+)
+
+log = logging.getLogger("vendors.http")
+# httpx would write whole addresses, and some vendors take a patient in the query. A filter survives a later dictConfig.
+logging.getLogger("httpx").addFilter(lambda record: False)
+# httpx logs each whole address; with Opus a personal number stands in the query. The log line is ours alone.
+logging.getLogger("httpx").addFilter(lambda record: False)
+
+CALLS_IN_FLIGHT = 32
+"""The bulkhead: so many calls of one practice at once, then refused. One hanging vendor must not freeze the others."""
+LARGEST_BODY = 8 * 1024 * 1024
+"""Bytes of an answer after decompression. A year of times is well below one megabyte."""
+WRITE_MARGIN = 1.0
+"""Seconds that must be left for a write to be sent at all: better not sent than cut off halfway."""
+POOLS_KEPT = 500
+
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+type Query = Mapping[str, str | int | bool | None]
+
+
+# --- Sockets: every step obeys the deadline of the call it belongs to ------------------------------------------------
+
+_call = threading.local()
+
+
+def _left(timeout: float | None, otherwise: type[httpcore.TimeoutException] = httpcore.ReadTimeout) -> float:
+    """Seconds until the deadline of this thread's call, at most `timeout`."""
+    left: float = _call.deadline - time.monotonic()
+    if left <= 0:
+        raise otherwise("deadline passed")
+    return left if timeout is None else min(timeout, left)
+
+
+class _Stream(httpcore.NetworkStream):
+    """httpx counts each read anew, so a dripping server could hold a call for ever. Here the whole call counts."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _left(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, _left(timeout, httpcore.ConnectTimeout)))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _Network(httpcore.SyncBackend):
+    """Connects only to addresses that a vendor may have, judged after the name is resolved: no name gets around it."""
+
+    def __init__(self, allow_private_hosts: bool) -> None:
+        self._allow_private_hosts = allow_private_hosts
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError("name not resolved") from error
+        addresses = [str(entry[4][0]) for entry in found]
+        if not self._allow_private_hosts:
+            addresses = [a for a in addresses if ipaddress.ip_address(a.partition("%")[0]).is_global]
+            if not addresses:
+                raise AuthenticationFailed("the vendor's address is private, which is not allowed here")
+        failure: Exception = httpcore.ConnectError("no address")
+        for address in addresses:
+            seconds = _left(timeout, httpcore.ConnectTimeout)
+            try:
+                return _Stream(super().connect_tcp(address, port, seconds, local_address, socket_options))
+            except httpcore.ConnectError as error:
+                failure = error
+        raise failure
+
+
+class _Transport(httpx.HTTPTransport):
+    ssl_context: ClassVar[ssl.SSLContext | None] = None  # the CA store takes 86 ms to load: once per process
+
+    def __init__(self, allow_private_hosts: bool, keep_alive: bool) -> None:
+        shared = _Transport.ssl_context = _Transport.ssl_context or httpx.create_ssl_context()
+        super().__init__(verify=shared)
+        self._pool.close()
+        # httpx has no public way to hand its pool a network backend; httpcore's own constructor does.
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=shared,
+            max_connections=CALLS_IN_FLIGHT,
+            max_keepalive_connections=CALLS_IN_FLIGHT if keep_alive else 0,
+            keepalive_expiry=30,
+            network_backend=_Network(allow_private_hosts),
+        )
+
+
+class _Line:
+    """One practice's way to one vendor: two small pools, and the bulkhead in front of them."""
+
+    def __init__(self, allow_private_hosts: bool) -> None:
+        self.bulkhead = threading.BoundedSemaphore(CALLS_IN_FLIGHT)
+        self.reading = self._client(allow_private_hosts, keep_alive=True)
+        self.writing = self._client(allow_private_hosts, keep_alive=False)
+
+    @staticmethod
+    def _client(allow_private_hosts: bool, keep_alive: bool) -> httpx.Client:
+        return httpx.Client(
+            transport=_Transport(allow_private_hosts, keep_alive), trust_env=False, follow_redirects=False
+        )
+
+
+_lines: OrderedDict[tuple[str, str, bool], _Line] = OrderedDict()
+_lines_lock = threading.Lock()
+
+
+def _line(context: Context, host: str) -> _Line:
+    key = (context.practice, host, context.allow_private_hosts)
+    with _lines_lock:
+        line = _lines.pop(key, None) or _Line(context.allow_private_hosts)
+        _lines[key] = line
+        while len(_lines) > POOLS_KEPT:
+            _lines.popitem(last=False)  # its sockets close when the last call on it ends
+        return line
+
+
+# --- The two verbs ---------------------------------------------------------------------------------------------------
+
+
+class Http:
+    """Calls to one vendor for one practice. `limit` is the longest that one call may take, in seconds.
+
+    Paths are patterns: `read("GET", "/clinic/{id}", {"id": "17-a9"})` encodes the value and logs only the pattern.
+    """
+
+    def __init__(self, vendor: str, base_url: str, context: Context, headers: Mapping[str, str]) -> None:
+        self._vendor = vendor
+        self._base_url = base_url.rstrip("/")
+        self._context = context
+        self._headers = {"Accept": "application/json", "User-Agent": "Anteroom", **headers}
+        self._deadline = time.monotonic() + context.budget
+
+    def read(
+        self,
+        method: str,
+        path: str,
+        values: Mapping[str, object] | None = None,
+        *,
+        query: Query | None = None,
+        body: object = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        limit: float = 10.0,
+    ) -> httpx.Response:
+        """Ask; a second time where the first was cut off. Ends in `VendorUnavailable` without a clear answer.
+
+        Answers with any 2xx, or with a 4xx that only this vendor can interpret (not 401, 403 or 429).
+        """
+        deadline = min(self._deadline, time.monotonic() + limit)
+        for tries_left in (1, 0):
+            try:
+                response = self._send("reading", method, path, values, query, body, form, headers, deadline)
+                return self._understood(response, otherwise=VendorUnavailable)
+            except httpx.TimeoutException as error:
+                raise VendorUnavailable("no answer in time") from error
+            except httpx.RequestError as error:
+                failure = VendorUnavailable("no answer")
+                failure.__cause__ = error
+            except VendorUnavailable as error:
+                failure = error
+                if error.retry_after is not None:
+                    raise
+            if not tries_left or deadline - time.monotonic() < 1:
+                raise failure
+            time.sleep(0.15)
+        raise AssertionError("unreachable")
+
+    def write(
+        self,
+        method: str,
+        path: str,
+        values: Mapping[str, object] | None = None,
+        *,
+        query: Query | None = None,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        limit: float = 25.0,
+    ) -> httpx.Response:
+        """Send it once, on a fresh connection, for it changes something. No clear answer: it may have happened."""
+        deadline = min(self._deadline, time.monotonic() + limit)
+        if deadline - time.monotonic() < WRITE_MARGIN:
+            raise VendorUnavailable("no time left to send it")
+        try:
+            response = self._send("writing", method, path, values, query, body, None, headers, deadline)
+        except NEVER_SENT as error:
+            raise VendorUnavailable("could not connect") from error
+        except httpx.RequestError as error:  # its widest error: a garbled answer counts too
+            raise OutcomeUnknown("no answer") from error
+        return self._understood(response, otherwise=OutcomeUnknown)
+
+    def _send(
+        self,
+        kind: str,
+        method: str,
+        path: str,
+        values: Mapping[str, object] | None,
+        query: Query | None,
+        body: object,
+        form: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+        deadline: float,
+    ) -> httpx.Response:
+        encoded = {name: quote(str(value), safe="") for name, value in (values or {}).items()}
+        try:
+            url = httpx.URL(self._base_url + path.format(**encoded))
+        except httpx.InvalidURL as error:
+            raise AuthenticationFailed("the vendor's address is not one") from error
+        if query:
+            url = url.copy_merge_params({k: _text(v) for k, v in query.items() if v is not None})
+        self._context.before_call()
+        line = _line(self._context, url.netloc.decode())
+        if not line.bulkhead.acquire(blocking=False):
+            log.warning(
+                "%s %s %s %s refused: too many calls in flight", self._context.practice, self._vendor, method, path
+            )
+            raise VendorUnavailable("too many calls in flight", retry_after=2)
+        client: httpx.Client = getattr(line, kind)
+        started = time.monotonic()
+        outcome: object = "no answer"
+        _call.deadline = deadline
+        try:
+            content = json.dumps(body, ensure_ascii=False).encode() if body is not None else None
+            all_headers = {**self._headers, **(headers or {})}
+            if content is not None:
+                all_headers["Content-Type"] = "application/json"
+            request = client.build_request(
+                method, url, headers=all_headers, content=content, data=form, timeout=max(deadline - started, 0.001)
+            )
+            response = client.send(request, stream=True)
+            try:
+                outcome = response.status_code
+                return _whole(response)
+            finally:
+                response.close()
+        except (UnicodeEncodeError, httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
+            raise AuthenticationFailed("the connection holds something that cannot be sent") from error
+        finally:
+            line.bulkhead.release()
+            milliseconds = round((time.monotonic() - started) * 1000)
+            log.info("%s %s %s %s %s %d ms", self._context.practice, self._vendor, method, path, outcome, milliseconds)
+
+    def _understood(self, response: httpx.Response, otherwise: type[VendorError]) -> httpx.Response:
+        status = response.status_code
+        if status in (401, 403):
+            raise AuthenticationFailed(f"status {status}", status=status)
+        if status == 429:
+            raise VendorUnavailable("status 429", retry_after=_seconds(response.headers.get("Retry-After")))
+        if status < 200 or 300 <= status < 400 or status >= 500:
+            raise otherwise(f"status {status}")
+        return response
+
+
+def _text(value: str | int | bool | None) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _seconds(retry_after: str | None) -> float:
+    return float(retry_after) if retry_after and retry_after.isdigit() else 1.0
+
+
+def _whole(response: httpx.Response) -> httpx.Response:
+    """The response with its body read, and never more of it than `LARGEST_BODY`.
+
+    Its extension `length_known` says whether a body cut short would have been noticed.
+    """
+    read, size = [], 0
+    for chunk in response.iter_bytes():
+        size += len(chunk)
+        if size > LARGEST_BODY:
+            raise httpx.DecodingError("the answer is too large", request=response.request)
+        read.append(chunk)
+    headers = [(k, v) for k, v in response.headers.items() if k not in ("content-encoding", "content-length")]
+    known = "content-length" in response.headers or "transfer-encoding" in response.headers
+    return httpx.Response(
+        response.status_code,
+        headers=headers,
+        content=b"".join(read),
+        request=response.request,
+        extensions={"length_known": known},
+    )
+
+
+# --- What came back --------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def understanding(otherwise: type[VendorError] = UnexpectedResponse) -> Iterator[None]:
+    """The one place where a missing key, bad JSON or a wrong type in an answer becomes an error of the contract.
+
+    For the answer to a write, `otherwise` is `OutcomeUnknown`.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
+        # `from None`: the original text may quote the answer, and with it a patient.
+        raise otherwise(f"unexpected answer ({type(error).__name__})") from None
+
+
+def json_list(response: httpx.Response) -> list[Any]:
+    """The answer as a list of values. Use inside `understanding`."""
+    value = json.loads(response.content)
+    if not isinstance(value, list):
+        raise TypeError("a list was expected")
+    return value
+
+
+def json_object(response: httpx.Response) -> dict[str, Any]:
+    """The answer as an object. Use inside `understanding`."""
+    value = json.loads(response.content)
+    if not isinstance(value, dict):
+        raise TypeError("an object was expected")
+    return value
+
+
+def side_by_side[T](calls: Sequence[Callable[[], T]], at_once: int = 4) -> list[T]:
+    """What the calls answer, in their order; some run at the same time. The first error is raised."""
+    if len(calls) < 2:
+        return [call() for call in calls]
+    with ThreadPoolExecutor(max_workers=min(at_once, len(calls))) as pool:
+        return list(pool.map(lambda call: call(), calls))
