@@ -1,0 +1,189 @@
+"""The practice admins' side: settings of a practice, its bookings, what happened. Only settings can be changed here."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from booking import audit, practices, reconciliation
+from booking.models import AuditEntry, Booking, Practice, State
+from vendors import VENDORS
+
+admin.site.site_header = "Anteroom"
+admin.site.site_title = "Anteroom"
+admin.site.index_title = _("Your practice")
+
+SHAPES = ("slug", "vendor", "timezone", "languages", "embed_origins", "phone", "privacy_url")
+KEPT = _("Stored. Leave empty to keep it; what is stored is never shown.")
+
+
+class WordsField(forms.CharField):
+    """A list, written with blanks, commas or line breaks between."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> Any:
+        return super().clean(value).replace(",", " ").split()
+
+
+class PracticeForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The connection's fields are made from the vendor's own dataclass; secrets can be written and never read."""
+
+    vendor = forms.ChoiceField(label=_("vendor"), choices=lambda: [(name, v.name) for name, v in VENDORS.items()])
+    languages = WordsField(label=_("languages"), help_text=_("The first is the default, for example: sv en"))
+    embed_origins = WordsField(
+        label=_("sites that may show the page in a frame"),
+        required=False,
+        widget=forms.Textarea({"rows": 3}),
+        help_text=_("One per line, for example https://www.clinic.example"),
+    )
+
+    class Meta:
+        model = Practice
+        fields = ("name", "slug", "vendor", "timezone", "languages", "phone", "email", "privacy_url", "embed_origins")
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.asked = practices.connection_fields(self.instance.vendor) if self.instance.pk else []
+        for asked in self.asked:
+            self.fields[f"connection_{asked.name}"] = self._connection_field(asked)
+
+    def _connection_field(self, asked: practices.ConnectionField) -> forms.Field:
+        stored = self.instance.connection.get(asked.name)
+        label = asked.name.replace("_", " ")
+        if asked.secret:
+            widget = forms.PasswordInput({"autocomplete": "new-password"}, render_value=False)
+            return forms.CharField(label=label, required=False, widget=widget, help_text=KEPT if stored else "")
+        if asked.type is bool:
+            return forms.BooleanField(label=label, required=False, initial=asked.default if stored is None else stored)
+        number_or_text = forms.IntegerField if asked.type is int else forms.CharField
+        return number_or_text(label=label, required=False, initial=asked.default if stored is None else stored)
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or self.cleaned_data
+        for name in SHAPES:
+            problem = practices.CHECKS[name](values[name]) if values.get(name) else ""
+            if problem:
+                self.add_error(name, problem)
+        if self.asked and values.get("vendor") == self.instance.vendor:
+            for fault in practices.read_connection(self.instance.vendor, self.connection())[1]:
+                field = fault.key.replace("connection.", "connection_", 1)
+                self.add_error(field if field in self.fields else None, fault.text)
+        return values
+
+    def connection(self) -> dict[str, Any]:
+        """What the connection will be: what was typed, and the stored secrets where nothing was."""
+        if self.cleaned_data.get("vendor") != self.instance.vendor:
+            return {}  # another vendor asks other things
+        typed = {asked.name: self.cleaned_data.get(f"connection_{asked.name}") for asked in self.asked}
+        stored = {asked.name: self.instance.connection.get(asked.name) for asked in self.asked if asked.secret}
+        both = {name: stored.get(name) if typed[name] in (None, "") else typed[name] for name in typed}
+        return {name: value for name, value in both.items() if value not in (None, "")}
+
+
+@admin.register(Practice)
+class PracticeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    form = PracticeForm
+    list_display = ("name", "slug", "vendor", "timezone")
+    search_fields = ("name", "slug")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        parts: list[Any] = [(None, {"fields": list(PracticeForm.Meta.fields)})]
+        if obj:
+            names = [f"connection_{asked.name}" for asked in practices.connection_fields(obj.vendor)]
+            about = _("How we reach the practice’s booking system. After a change, check it with check_practice.")
+            parts.append((_("Connection"), {"fields": names, "description": about}))
+        return parts
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
+        options["fields"] = PracticeForm.Meta.fields  # the connection's fields are added by the form itself
+        return super().get_form(request, obj, change, **options)
+
+    def save_model(self, request: HttpRequest, obj: Practice, form: Any, change: bool) -> None:
+        before = Practice.objects.get(pk=obj.pk) if change else Practice()
+        if change:
+            form.instance.vendor, chosen = before.vendor, obj.vendor
+            obj.connection = form.connection() if chosen == before.vendor else {}
+            obj.vendor = chosen
+        wanted = {name: getattr(obj, name) for name in (*PracticeForm.Meta.fields, "connection")}
+        changed = practices.changes(before, wanted)
+        practices.save(obj, actor=audit.staff(request.user.get_username()), changed=changed)
+
+    def response_add(self, request: HttpRequest, obj: Practice, post_url_continue: Any = None) -> HttpResponse:
+        self.message_user(request, _("Now fill in how to reach the practice’s booking system."))
+        return redirect(reverse("admin:booking_practice_change", args=[obj.pk]))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and (obj is None or not obj.bookings.exists())
+
+    def delete_model(self, request: HttpRequest, obj: Practice) -> None:
+        super().delete_model(request, obj)
+        audit.write(audit.staff(request.user.get_username()), "practice deleted", practice=obj.slug)
+
+    def get_actions(self, request: HttpRequest, *args: Any, **options: Any) -> dict[str, Any]:
+        return {}  # several practices are not deleted at one click
+
+
+class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class NeedsStaff(admin.SimpleListFilter):
+    title = _("needs you")
+    parameter_name = "needs"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, Any]]:
+        return [("staff", _("outcome unknown for long: look in the booking system"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Booking]) -> QuerySet[Booking]:
+        if self.value() != "staff":
+            return queryset
+        since = timezone.now() - reconciliation.STAFF_AFTER
+        return queryset.filter(state=State.CHECKING, checking_since__lt=since)
+
+
+@admin.register(Booking)
+class BookingAdmin(ReadOnly):
+    list_display = ("reference", "practice", "state", "start", "service_name", "clinic_name", "provider_name")
+    list_filter = (NeedsStaff, "state", "practice")
+    search_fields = ("reference",)
+    date_hierarchy = "start"
+    fields = (
+        "reference",
+        "practice",
+        "state",
+        "service_name",
+        "clinic_name",
+        "provider_name",
+        "start",
+        "end",
+        "appointment_id",
+        "language",
+        "created_at",
+        "changed_at",
+        "held_until",
+        "checking_since",
+    )
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnly):
+    list_display = ("at", "practice", "reference", "actor", "action", "outcome")
+    list_filter = ("action", "practice")
+    search_fields = ("reference", "practice", "actor")
+    date_hierarchy = "at"

@@ -1,0 +1,31 @@
+"""Append-only entries: who did what, when, and how it ended. Nothing a patient typed."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from booking.models import AuditEntry
+from vendors.base import VendorError
+
+PATIENT = "patient"
+WORKER = "worker"
+COMMAND = "command"
+SYSTEM = "system"
+TROUBLE_ONCE_IN = timedelta(minutes=5)
+
+
+def staff(user_name: str) -> str:
+    return f"staff:{user_name}"[:150]
+
+
+def write(actor: str, action: str, *, practice: str = "", reference: str = "", outcome: str = "") -> None:
+    AuditEntry.objects.create(actor=actor, action=action, practice=practice, reference=reference, outcome=outcome[:200])
+
+
+def trouble(practice: str, error: VendorError) -> None:
+    """A vendor that staff or operators must look after: written once in five minutes per practice and kind."""
+    since = timezone.now() - TROUBLE_ONCE_IN
+    action = "vendor trouble"
+    outcome = f"{type(error).__name__}: {error}"[:200]
+    if not AuditEntry.objects.filter(practice=practice, action=action, outcome=outcome, at__gt=since).exists():
+        write(SYSTEM, action, practice=practice, outcome=outcome)

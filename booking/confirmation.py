@@ -1,0 +1,81 @@
+"""Book a held time at the vendor, once."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from booking import audit, catalogue, lifecycle
+from booking.models import Booking, State
+from booking.practices import vendor_for
+from vendors.base import InvalidPatient, OutcomeUnknown, SlotTaken, VendorError
+
+FIRST_LOOK_AFTER = timedelta(seconds=4)
+
+
+class HoldEnded(SlotTaken):
+    """The hold ran out before it was confirmed. Nothing was booked."""
+
+
+def confirm(booking: Booking) -> None:
+    """Book the held time. Ends CONFIRMED, or raises and says why.
+
+    The state is written before the call, so that a crash, a timeout and a lost answer are the same case. Of ten clicks
+    one gets past the first lines; to the others the booking's page tells how it stands.
+    """
+    if booking.state != State.HELD:
+        return
+    now = timezone.now()
+    if booking.held_until <= now or booking.start <= now:
+        raise HoldEnded("the hold ran out")
+    # A crash from here on leaves CHECKING; the worker looks once this call can no longer be under way.
+    if not lifecycle.move(
+        booking,
+        State.HELD,
+        State.CHECKING,
+        actor=audit.PATIENT,
+        checking_since=now,
+        look_at=now + timedelta(seconds=15),
+    ):
+        return
+    vendor = vendor_for(booking.practice)
+    try:
+        if not vendor.capabilities.reserve and not catalogue.still_offered(booking):
+            raise SlotTaken("not offered any more")
+        appointment = vendor.book(booking.request())
+    except OutcomeUnknown:
+        Booking.objects.filter(pk=booking.pk, state=State.CHECKING).update(look_at=timezone.now() + FIRST_LOOK_AFTER)
+        raise  # it stays CHECKING, and the worker settles it
+    except SlotTaken:
+        lifecycle.move(booking, State.CHECKING, State.FAILED, actor=audit.PATIENT, outcome="the time was taken")
+        catalogue.forget_times(booking.practice, booking.service_id)
+        raise
+    except VendorError as error:  # every other one means that nothing happened
+        refused = list(error.fields) if isinstance(error, InvalidPatient) else []
+        lifecycle.move(
+            booking,
+            State.CHECKING,
+            State.HELD,
+            actor=audit.PATIENT,
+            outcome=f"not booked: {type(error).__name__}",
+            refused_fields=refused,
+            checking_since=None,
+            look_at=None,
+        )
+        raise
+    settled(booking, appointment.id, actor=audit.PATIENT)
+
+
+def settled(booking: Booking, appointment_id: str, *, actor: str) -> bool:
+    """The vendor's diary has it: CHECKING becomes CONFIRMED, and what only a look-up needed is forgotten."""
+    details = {name: value for name, value in booking.details.items() if name != "personal_number"}
+    confirmed = lifecycle.move(
+        booking,
+        State.CHECKING,
+        State.CONFIRMED,
+        actor=actor,
+        appointment_id=appointment_id,
+        details=details,
+        look_at=None,
+    )
+    catalogue.forget_times(booking.practice, booking.service_id)
+    return confirmed

@@ -1,0 +1,106 @@
+"""Whether a practice's patients could book: its vendor asked, reading only, one finding after the other."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils import timezone
+
+from booking import practices
+from booking.models import Practice
+from vendors.base import (
+    AuthenticationFailed,
+    Offer,
+    ProviderChoice,
+    Search,
+    Service,
+    UnexpectedResponse,
+    Vendor,
+    VendorError,
+    VendorUnavailable,
+)
+
+SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    what: str
+    fine: bool
+    text: str
+
+
+def check(practice: Practice) -> Iterator[Finding]:
+    """Findings about credentials, services, clinics, providers and times; ends at the first that stops the rest."""
+    try:
+        vendor = practices.vendor_for(practice, budget=SECONDS)
+        services = vendor.services(practice.languages[0])
+    except VendorError as error:
+        yield Finding("credentials", False, _cure(error))
+        return
+    yield Finding("credentials", True, f"{vendor.name} answers")
+
+    own = practices.services_of(practice)
+    shown = [service for service in services if not (service.id in own and own[service.id].hidden)]
+    for service_id in own.keys() - {service.id for service in services}:
+        yield Finding("services", True, f'the practice names service "{service_id}", which the vendor does not have')
+    if not shown:
+        yield Finding("services", False, "none can be booked online. Open at least one in the practice system")
+        return
+    yield Finding("services", True, f"{len(shown)}: {_names([service.name for service in shown])}")
+
+    offers: list[tuple[Service, Offer]] = []
+    try:
+        for service in shown:
+            found = vendor.offers(service.id, practice.languages[0]) if service.offers is None else service.offers
+            offers += [(service, offer) for offer in found]
+    except VendorError as error:
+        yield Finding("clinics", False, _cure(error))
+        return
+    clinics = {offer.clinic.id: offer.clinic.name for _service, offer in offers}
+    if not clinics:
+        yield Finding("clinics", False, "no clinic offers any of the services")
+        return
+    yield Finding("clinics", True, f"{len(clinics)}: {_names(list(clinics.values()))}")
+    people = {(offer.clinic.id, p.id): p.name for _service, offer in offers for p in offer.providers}
+    yield Finding(
+        "providers", True, f"{len(people)}: {_names(list(people.values()))}" if people else "patients choose none"
+    )
+    yield from _times(vendor, practice, offers)
+
+
+def _times(vendor: Vendor, practice: Practice, offers: list[tuple[Service, Offer]]) -> Iterator[Finding]:
+    today = timezone.now().astimezone(practice.zone).date()
+    first, last = max(vendor.window(today)[0], today), min(vendor.window(today)[1], today + timedelta(days=60))
+    try:
+        for _month in range(2):
+            for service, offer in offers:
+                must_choose = offer.provider_choice is ProviderChoice.REQUIRED
+                provider = offer.providers[0].id if must_choose else None
+                slots = vendor.slots(Search(service.id, first, last, offer.clinic.id, provider, practice.languages[0]))
+                free = [slot for slot in slots if slot.start > timezone.now()]
+                if free:
+                    when = f"{free[0].start:%Y-%m-%d %H:%M}"
+                    yield Finding("times", True, f"the first for {service.name} at {offer.clinic.name}: {when}")
+                    return
+            first, last = last + timedelta(days=1), vendor.window(last + timedelta(days=1))[1]
+    except VendorError as error:
+        yield Finding("times", False, _cure(error))
+        return
+    yield Finding("times", False, f"none is free until {last}. Publish times in the practice system")
+
+
+def _cure(error: VendorError) -> str:
+    if isinstance(error, practices.NotConnected):
+        return f"the connection is not filled in: {error}"
+    if isinstance(error, AuthenticationFailed):
+        return f"the vendor refuses our credentials ({error}). Check every key of the connection"
+    if isinstance(error, UnexpectedResponse):
+        return f"the vendor answers otherwise than agreed ({error}). Check base_url"
+    if isinstance(error, VendorUnavailable):
+        return f"the vendor cannot be reached ({error}). Check base_url, or try again later"
+    return f"{type(error).__name__}: {error}"
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")

@@ -1,0 +1,187 @@
+"""Take, release, expire: our claim on a time while the patient types, and the vendor's reservation where it has one."""
+
+import contextlib
+import secrets
+import string
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from booking import audit, catalogue, collisions, lifecycle, tokens
+from booking.models import Booking, Practice, State
+from booking.practices import vendor_for
+from booking.steps import Position
+from vendors.base import Reservation, Slot, SlotTaken, Vendor, VendorError
+
+READABLE = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+"""Letters and digits that are not taken for one another when read aloud: no 0 and O, no 1 and I."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A time that is now the patient's, and the token that the next address carries."""
+
+    booking: Booking
+    token: str
+
+
+def lock(practice: Practice) -> None:
+    """Until the end of the transaction, nobody else takes a time of this practice.
+
+    On PostgreSQL by the practice's row; on SQLite the transaction itself, which is IMMEDIATE, already locks.
+    """
+    Practice.objects.select_for_update().only("pk").get(pk=practice.pk)
+
+
+def take(
+    practice: Practice,
+    language: str,
+    where: Position,
+    slot_id: str,
+    held: str = "",
+    *,
+    locked: Callable[[Practice], None] = lock,
+) -> Held:
+    """Hold a time for the patient who comes from this position. Raises `SlotTaken`, or what the vendor raises.
+
+    `held` is the token that the patient's page had: of a booking that this one replaces, or one yet unused, which then
+    names the new booking; so a page that is still open, or is returned to, is known again. `locked` is how the check
+    and the insert are kept together.
+    """
+    before = tokens.find(practice, held)
+    previous = before.booking if before else None
+    if previous and _is_held(previous) and previous.slot_id == slot_id and previous.service_id == where.choice.service:
+        return Held(previous, held)
+
+    slot = catalogue.read_live(practice, language, where, slot_id)
+    living = _living_reservation(previous, slot_id)
+    if slot is None and living:
+        slot = living.slot()
+    if slot is None or slot.start <= timezone.now():
+        raise SlotTaken("not offered any more")
+
+    with transaction.atomic():
+        locked(practice)
+        again = tokens.find(practice, held)
+        if again and not before:  # a double click, and the other one was first
+            if again.booking.slot_id == slot_id:
+                return Held(again.booking, held)
+            before, previous = again, again.booking
+        others = collisions.living(practice).filter(start__lt=slot.end, end__gt=slot.start)
+        if previous:
+            others = others.exclude(pk=previous.pk, state=State.HELD)
+        if collisions.collides(slot, others):
+            raise SlotTaken("held by another patient")
+        booking = _new(practice, language, where, slot, previous)
+        if before and before.personal:
+            Booking.objects.filter(pk=booking.pk).update(details=before.booking.details)
+            booking.details = before.booking.details
+        usable = not before and bool(tokens.FORM.fullmatch(held))
+        personal = bool(before and before.personal)
+        token = tokens.issue(booking, personal=personal, token=held if usable else "")
+        audit.write(audit.PATIENT, "booking held", practice=practice.slug, reference=booking.reference)
+
+    vendor = vendor_for(practice)
+    if vendor.capabilities.reserve:
+        _reserve(vendor, booking, living)
+    if previous and previous.state == State.HELD:
+        release(previous, because="another time was chosen", keep_details=False)
+    return Held(booking, token)
+
+
+def release(booking: Booking, *, because: str = "", keep_details: bool = True) -> bool:
+    """Give a held time back, at the vendor too where it can. What was typed is kept a while, for the next choice."""
+    changes: dict[str, Any] = {} if keep_details else {"details": {}}
+    released = lifecycle.move(booking, State.HELD, State.RELEASED, actor=audit.PATIENT, outcome=because, **changes)
+    if released and booking.reservation_id:
+        vendor = vendor_for(booking.practice)
+        if vendor.capabilities.release:
+            with contextlib.suppress(VendorError):  # it lapses there by itself
+                vendor.release(booking.reservation_id)
+    return released
+
+
+def expire_due() -> int:
+    """Tidies holds whose end has passed (they stopped counting by the clock already). Answers how many."""
+    due = Booking.objects.filter(state=State.HELD, held_until__lte=timezone.now())
+    return sum(lifecycle.move(booking, State.HELD, State.EXPIRED, actor=audit.WORKER) for booking in due)
+
+
+def _is_held(booking: Booking) -> bool:
+    return booking.state == State.HELD and booking.held_until > timezone.now()
+
+
+def _living_reservation(previous: Booking | None, slot_id: str) -> Booking | None:
+    """An earlier booking of the same patient for this slot that the vendor still keeps for us, and we gave up."""
+    if previous is None:
+        return None
+    return Booking.objects.filter(
+        practice=previous.practice,
+        visit=previous.visit,
+        slot_id=slot_id,
+        state__in=[State.RELEASED, State.EXPIRED],
+        reserved_until__gt=timezone.now() + timedelta(minutes=1),
+    ).first()
+
+
+def _new(practice: Practice, language: str, where: Position, slot: Slot, previous: Booking | None) -> Booking:
+    offer = next((offer for offer in where.offers if offer.clinic.id == slot.clinic_id), None)
+    if offer is None or where.service is None:
+        raise SlotTaken("its clinic is not offered any more")
+    provider = next((p for p in offer.providers if p.id == slot.provider_id), None)
+    choice = where.choice
+    return Booking.objects.create(
+        practice=practice,
+        reference=_reference(),
+        key="".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(32)),
+        language=language,
+        choice={
+            "service": choice.service,
+            "clinic": choice.clinic,
+            "provider": choice.provider,
+            "screened": choice.screened,
+        },
+        service_id=choice.service,
+        service_name=where.service.name,
+        clinic_id=slot.clinic_id,
+        clinic_name=offer.clinic.name,
+        clinic_address=offer.clinic.address,
+        provider_id=slot.provider_id or "",
+        provider_name=provider.name if provider else "",
+        slot_id=slot.id,
+        start=slot.start,
+        end=slot.end,
+        timezone=practice.timezone,
+        occupies=list(slot.occupies),
+        places=slot.places,
+        questions=[asdict(question) for question in offer.questions],
+        visit=previous.visit if previous else secrets.token_hex(16),
+        held_until=timezone.now() + timedelta(seconds=settings.HOLD_SECONDS),
+    )
+
+
+def _reference() -> str:
+    letters = [secrets.choice(READABLE) for _ in range(7)]
+    return "".join(letters[:3]) + "-" + "".join(letters[3:])
+
+
+def _reserve(vendor: Vendor, booking: Booking, living: Booking | None) -> None:
+    try:
+        if living and living.reserved_until:
+            reservation = Reservation(living.reservation_id, living.reserved_until)
+            Booking.objects.filter(pk=living.pk).update(reserved_until=None)
+        else:
+            reservation = vendor.reserve(booking.request())
+    except VendorError:
+        lifecycle.move(booking, State.HELD, State.RELEASED, actor=audit.PATIENT, outcome="not reserved at the vendor")
+        catalogue.forget_times(booking.practice, booking.service_id)
+        raise
+    booking.reservation_id = reservation.id
+    booking.reserved_until = reservation.expires_at
+    booking.held_until = min(booking.held_until, reservation.expires_at)
+    booking.save(update_fields=["reservation_id", "reserved_until", "held_until"])

@@ -1,0 +1,28 @@
+"""The only way a booking changes state: the change and its audit entry, together or not at all."""
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from booking import audit
+from booking.models import Booking, State
+
+
+def move(booking: Booking, old: State, new: State, *, actor: str, outcome: str = "", **changes: Any) -> bool:
+    """Change the state from `old` to `new`, with other fields at the same moment. Of two racing callers one gets True.
+
+    `booking` in memory follows; for the caller that gets False it is read anew.
+    """
+    with transaction.atomic():
+        moved = Booking.objects.filter(pk=booking.pk, state=old).update(state=new, changed_at=timezone.now(), **changes)
+        if moved:
+            audit.write(
+                actor,
+                f"booking {new.value}",
+                practice=booking.practice.slug,
+                reference=booking.reference,
+                outcome=outcome,
+            )
+    booking.refresh_from_db()
+    return bool(moved)

@@ -1,0 +1,227 @@
+"""What we remember: fields, constraints, state names. No network, no e-mail, no rules that another module keeps."""
+
+from datetime import date, datetime
+from typing import ClassVar
+from zoneinfo import ZoneInfo
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from booking.encryption import EncryptedJSONField
+from vendors.base import Answer, BookingRequest, Field, Patient, Slot
+
+
+class Practice(models.Model):
+    """One of our customers: a name, a vendor, a connection. `practices.py` checks what is saved."""
+
+    slug = models.SlugField(_("address"), max_length=50, unique=True)
+    name = models.CharField(_("name"), max_length=200)
+    vendor = models.CharField(_("vendor"), max_length=30)
+    timezone = models.CharField(_("time zone"), max_length=60)
+    languages = models.JSONField(_("languages"), default=list)
+    embed_origins = models.JSONField(_("sites that may show the page in a frame"), default=list, blank=True)
+    phone = models.CharField(_("phone"), max_length=50)
+    email = models.EmailField(_("e-mail"))
+    privacy_url = models.URLField(_("privacy notice"), blank=True)
+    connection = EncryptedJSONField(_("connection"), default=dict, blank=True)
+    services = models.JSONField(_("services"), default=list, blank=True)
+    """What the practices file adds per service, as checked by `practices.read_service`."""
+
+    class Meta:
+        verbose_name = _("practice")
+        verbose_name_plural = _("practices")
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+
+class State(models.TextChoices):
+    """How a booking stands. Only `lifecycle.move` changes it."""
+
+    HELD = "held", _("held")
+    CHECKING = "checking", _("being checked")
+    CONFIRMED = "confirmed", _("confirmed")
+    FAILED = "failed", _("failed")
+    CANCELLED = "cancelled", _("cancelled")
+    RELEASED = "released", _("given back")
+    EXPIRED = "expired", _("hold ran out")
+
+
+class Booking(models.Model):
+    """From hold to end. A hold has an end; whether it still counts is judged by the clock, in the query."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="bookings")
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.HELD)
+    reference = models.CharField(_("reference"), max_length=10, unique=True)
+    key = models.CharField(max_length=32, unique=True)
+    """What the vendor may know this booking by; random, and made before the first call about it."""
+    language = models.CharField(_("language"), max_length=10)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    changed_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    # What was chosen, in the vendor's ids, with the names that the patient saw.
+    choice = models.JSONField(default=dict)
+    """The query that leads back to the times: service, clinic and provider as chosen ("any" is one), screened."""
+    service_id = models.CharField(max_length=200)
+    service_name = models.CharField(_("service"), max_length=300)
+    clinic_id = models.CharField(max_length=200)
+    clinic_name = models.CharField(_("clinic"), max_length=300)
+    clinic_address = models.CharField(max_length=500, blank=True)
+    provider_id = models.CharField(max_length=200, blank=True)
+    provider_name = models.CharField(_("provider"), max_length=300, blank=True)
+    slot_id = models.TextField()
+    start = models.DateTimeField(_("start"))
+    end = models.DateTimeField(_("end"))
+    timezone = models.CharField(max_length=60)
+    occupies = models.JSONField(default=list)
+    places = models.PositiveSmallIntegerField(default=1)
+    questions = models.JSONField(default=list)
+    """The vendor's questions as they were shown: id, text, help, required."""
+
+    # The hold, ours and the vendor's.
+    visit = models.CharField(max_length=32, db_index=True)
+    """Joins the bookings that one patient held one after the other, so that a reservation can be taken up again."""
+    held_until = models.DateTimeField()
+    reservation_id = models.CharField(max_length=200, blank=True)
+    reserved_until = models.DateTimeField(null=True)
+    """Until when the vendor keeps the time for us, also after we gave it back, where it cannot be given back there."""
+
+    # The patient, forgotten as soon as it is no longer needed (`retention.py`).
+    details = EncryptedJSONField(default=dict)
+    refused_fields = models.JSONField(default=list)
+    """Fields that the vendor refused, until they are typed again."""
+
+    # The vendor's diary.
+    appointment_id = models.CharField(_("the vendor's number"), max_length=200, blank=True)
+    checking_since = models.DateTimeField(null=True)
+    look_at = models.DateTimeField(null=True)
+    """When the worker next asks the vendor about an unknown outcome."""
+    first_empty_look_at = models.DateTimeField(null=True)
+    """When the vendor was first seen not to have it, since it was sent."""
+
+    class Meta:
+        verbose_name = _("booking")
+        verbose_name_plural = _("bookings")
+        ordering: ClassVar = ["-created_at"]
+        indexes: ClassVar = [
+            models.Index(fields=["practice", "state", "start"], name="booking_collisions"),
+            models.Index(fields=["state", "look_at"], name="booking_due_looks"),
+            models.Index(fields=["state", "held_until"], name="booking_due_holds"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(start__lt=models.F("end")), name="booking_ends_after_it_starts"),
+            models.CheckConstraint(condition=models.Q(state__in=State.values), name="booking_state_is_known"),
+            models.CheckConstraint(
+                condition=~models.Q(state=State.CONFIRMED) | ~models.Q(appointment_id=""),
+                name="booking_is_confirmed_by_the_vendor",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state=State.CHECKING) | models.Q(checking_since__isnull=False),
+                name="booking_is_checked_since_a_moment",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    def slot(self) -> Slot:
+        return Slot(
+            id=self.slot_id,
+            start=self.local_start,
+            end=self.local_end,
+            clinic_id=self.clinic_id,
+            provider_id=self.provider_id or None,
+            occupies=tuple(self.occupies),
+            places=self.places,
+        )
+
+    def patient(self) -> Patient:
+        given = {name: self.details.get(name, "") for name in Field if name is not Field.NOTE}
+        birth_date = given.pop(Field.BIRTH_DATE)
+        return Patient(**given, birth_date=date.fromisoformat(birth_date) if birth_date else None)
+
+    def request(self) -> BookingRequest:
+        """What the vendor is told, and asked, about this booking."""
+        answers = self.details.get("answers", {})
+        return BookingRequest(
+            key=self.key,
+            reference=self.reference,
+            service_id=self.service_id,
+            service_name=self.service_name,
+            slot=self.slot(),
+            patient=self.patient(),
+            language=self.language,
+            answers=tuple(Answer(q["text"], answers[q["id"]]) for q in self.questions if answers.get(q["id"])),
+            note=self.details.get(Field.NOTE, ""),
+            reservation_id=self.reservation_id or None,
+        )
+
+    @property
+    def local_start(self) -> datetime:
+        return self.start.astimezone(ZoneInfo(self.timezone))
+
+    @property
+    def local_end(self) -> datetime:
+        return self.end.astimezone(ZoneInfo(self.timezone))
+
+
+class BookingToken(models.Model):
+    """A token in an address that names a booking; only its digest is kept.
+
+    Anybody can plant an address on somebody. So only a `personal` token, which nobody but the sender of the details was
+    given, shows personal data or confirms; a newer one takes that from the older.
+    """
+
+    booking = models.ForeignKey(Booking, on_delete=models.CASCADE, related_name="tokens")
+    digest = models.CharField(max_length=64, unique=True)
+    personal = models.BooleanField(default=False)
+
+
+class AuditEntry(models.Model):
+    """Append-only (a trigger in the database keeps it so): when, who, what, outcome. Nothing that a patient typed."""
+
+    at = models.DateTimeField(_("when"), auto_now_add=True, db_index=True)
+    actor = models.CharField(_("who"), max_length=150)
+    """`patient`, `worker`, `command`, or `staff:` and a user name."""
+    action = models.CharField(_("what"), max_length=50)
+    outcome = models.CharField(_("outcome"), max_length=200, blank=True)
+    practice = models.CharField(_("practice"), max_length=50, blank=True, db_index=True)
+    """The slug; entries outlive what they are about."""
+    reference = models.CharField(_("reference"), max_length=10, blank=True, db_index=True)
+
+    class Meta:
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit entries")
+        ordering: ClassVar = ["-at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.reference or self.practice}"
+
+
+class Snapshot(models.Model):
+    """Something read from a practice's vendor, kept so that all processes share it. `catalogue.py` knows its form."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.CASCADE, related_name="snapshots")
+    name = models.CharField(max_length=400)
+    value = models.TextField()
+    read_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["practice", "name"], name="snapshot_is_kept_once")]
+
+
+class VendorMemory(models.Model):
+    """What a vendor remembers between requests (a token), shared by all processes."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.CASCADE, related_name="memories")
+    name = models.CharField(max_length=100)
+    value = EncryptedJSONField()
+    ends_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["practice", "name"], name="memory_is_kept_once")]

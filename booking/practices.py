@@ -1,0 +1,452 @@
+"""A practice's settings: the practices file to rows, what may be in them, and the practice's vendor.
+
+`vendor_for` is the only place that makes a vendor. Nothing else reads a key of `Practice.connection`.
+"""
+
+import re
+import time
+import tomllib
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from dataclasses import MISSING, dataclass, field, fields
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+import phonenumbers
+from babel.core import get_global
+from django.conf import settings
+from django.conf.locale import LANG_INFO
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator, validate_email
+from django.db import connection, transaction
+from django.utils import timezone
+
+from booking import audit
+from booking.models import Practice, VendorMemory
+from vendors import VENDORS, connect
+from vendors.base import AuthenticationFailed, Context, Secret, Url, Vendor
+
+RESERVED_SLUGS = {"admin", "static", "healthz", "readyz", "embed", "media", "api"}
+SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One mistake in a practice's settings: the key it stands under, and what is wrong with it."""
+
+    key: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.text}"
+
+
+class BadPractices(Exception):
+    """The practices file cannot be used; nothing was changed. One line per fault, with its place."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+class NotConnected(AuthenticationFailed):
+    """The practice's connection is not filled in yet, or no longer fits its vendor."""
+
+
+# --- The practice's vendor -------------------------------------------------------------------------------------------
+
+
+_page_ends: ContextVar[float] = ContextVar("page_ends")
+
+
+def begin_page() -> None:
+    """From now on, the vendor calls of this page take at most `PAGE_SECONDS` together, whoever makes them."""
+    _page_ends.set(time.monotonic() + settings.PAGE_SECONDS)
+
+
+def vendor_for(practice: Practice, *, budget: float | None = None) -> Vendor:
+    """This practice's booking system. Raises `NotConnected`.
+
+    `budget`: seconds for all its calls together; without one, what is left of the page's.
+    """
+    if budget is None:
+        budget = _page_ends.get(time.monotonic() + settings.PAGE_SECONDS) - time.monotonic()
+    values, faults = read_connection(practice.vendor, practice.connection)
+    if faults:
+        raise NotConnected("; ".join(map(str, faults)))
+    context = Context(
+        practice=practice.slug,
+        timezone=practice.zone,
+        country=country_of(practice),
+        store=DatabaseStore(practice),
+        allow_private_hosts=settings.ALLOW_PRIVATE_VENDOR_HOSTS,
+        budget=budget,
+        before_call=release_connection,
+    )
+    return connect(practice.vendor, values, context)
+
+
+def country_of(practice: Practice) -> str:
+    """ISO 3166-1 alpha-2, from the practice's phone number where that is international, else from its time zone."""
+    try:
+        region = phonenumbers.region_code_for_number(phonenumbers.parse(practice.phone))
+    except phonenumbers.NumberParseException:
+        region = None
+    return region or get_global("zone_territories").get(practice.timezone, "SE")
+
+
+def release_connection() -> None:
+    """Before and between calls to a vendor nothing of ours is open: no transaction, no connection to the database."""
+    if connection.in_atomic_block:
+        raise RuntimeError("a vendor is called inside a transaction")
+    connection.close()
+
+
+@dataclass(slots=True)
+class DatabaseStore:
+    """`vendors.base.Store`, shared by all processes."""
+
+    practice: Practice
+
+    def get(self, key: str) -> str | None:
+        now = timezone.now()
+        row = VendorMemory.objects.filter(practice=self.practice, name=key, ends_at__gt=now).first()
+        release_connection()
+        return row.value if row else None
+
+    def put(self, key: str, value: str, seconds: float) -> None:
+        VendorMemory.objects.update_or_create(
+            practice=self.practice,
+            name=key,
+            defaults={"value": value, "ends_at": timezone.now() + timedelta(seconds=seconds)},
+        )
+        release_connection()
+
+    def forget(self, key: str) -> None:
+        VendorMemory.objects.filter(practice=self.practice, name=key).delete()
+        release_connection()
+
+
+# --- A connection's fields, from the vendor's own dataclass ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionField:
+    """What an admin fills in for one vendor."""
+
+    name: str
+    type: type
+    required: bool
+    default: Any = None
+
+    @property
+    def secret(self) -> bool:
+        return self.type is Secret
+
+
+def connection_fields(vendor: str) -> list[ConnectionField]:
+    """None for an unknown vendor."""
+    if vendor not in VENDORS:
+        return []
+    return [
+        ConnectionField(f.name, f.type, f.default is MISSING, None if f.default is MISSING else f.default)  # type: ignore[arg-type]
+        for f in fields(VENDORS[vendor].Connection)
+    ]
+
+
+def read_connection(vendor: str, values: Mapping[str, Any]) -> tuple[Any, list[Fault]]:
+    """The vendor's `Connection` made of these values, or None and what is wrong with them."""
+    if vendor not in VENDORS:
+        return None, [Fault("vendor", f'unknown vendor "{vendor}" (known: {", ".join(VENDORS)})')]
+    known = {f.name: f for f in connection_fields(vendor)}
+    faults = [Fault(f"connection.{key}", "unknown key") for key in values if key not in known]
+    given = {}
+    for name, asked in known.items():
+        value = values.get(name)
+        if value is None or value == "":
+            if asked.required:
+                faults.append(Fault(f"connection.{name}", "is missing"))
+            continue
+        wanted: type = str if issubclass(asked.type, str) else asked.type
+        if wanted is str and isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)  # ids are often typed without quotes
+        if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+            faults.append(Fault(f"connection.{name}", f"must be {_NAMES[wanted]}"))
+        elif asked.type is Url and (problem := _vendor_address_problem(str(value))):
+            faults.append(Fault(f"connection.{name}", problem))
+        else:
+            given[name] = asked.type(value)
+    if faults:
+        return None, faults
+    try:
+        return VENDORS[vendor].Connection(**given), []
+    except ValueError as error:
+        return None, [Fault("connection", str(error))]
+
+
+_NAMES: dict[type, str] = {str: "text", int: "a whole number", bool: "true or false"}
+
+
+def _vendor_address_problem(address: str) -> str:
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return f'"{address}" is not an address like https://…'
+    if parts.scheme == "http" and not settings.ALLOW_PRIVATE_VENDOR_HOSTS:
+        return "must begin with https://"
+    if parts.username or parts.password or parts.query or parts.fragment:
+        return "must hold no user, query or fragment"
+    return ""
+
+
+# --- What may be in a practice's settings ----------------------------------------------------------------------------
+
+LOOPBACK = re.compile(r"localhost|([a-z0-9-]+\.)+localhost|127\.\d+\.\d+\.\d+|\[::1\]")
+HOST = re.compile(r"(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
+
+
+def origin_problem(origin: Any) -> str:
+    """Why a site may not frame the booking page under this name; empty where it may."""
+    match = re.fullmatch(r"(https?)://(\[::1\]|[^/:\[\]]+)(:\d{1,5})?", origin) if isinstance(origin, str) else None
+    if not match:
+        return f"{origin!r} is not an origin like https://www.clinic.example"
+    scheme, host, port = match.groups()
+    if LOOPBACK.fullmatch(host):
+        allowed = settings.ALLOW_PRIVATE_VENDOR_HOSTS
+        return "" if allowed else f"{origin} is on this machine, which only ALLOW_PRIVATE_VENDOR_HOSTS allows"
+    if scheme != "https" or port:
+        return f"{origin} must be https, without a port"
+    if not HOST.fullmatch(host):
+        return f"{origin} does not name a host (lower case; a wildcard may only stand for the leftmost part)"
+    return ""
+
+
+def _text(limit: int) -> Any:
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or not value.strip():
+            return "must be text"
+        return f"is longer than {limit} characters" if len(value) > limit else ""
+
+    return check
+
+
+def slug_problem(value: Any) -> str:
+    if not isinstance(value, str) or not SLUG.fullmatch(value) or len(value) > 50:
+        return f"{value!r} must be at most 50 small letters and digits, with single hyphens between"
+    return f'"{value}" is reserved' if value in RESERVED_SLUGS else ""
+
+
+def timezone_problem(value: Any) -> str:
+    return "" if value in _zones() else f"{value!r} is not a time zone like Europe/Stockholm"
+
+
+@lru_cache(maxsize=1)
+def _zones() -> set[str]:
+    return available_timezones()
+
+
+def languages_problem(value: Any) -> str:
+    if not isinstance(value, list) or not value or len(set(map(str, value))) != len(value):
+        return 'must be a list of different languages, like ["sv", "en"]'
+    unknown = [code for code in value if code not in LANG_INFO or "fallback" in LANG_INFO[code]]
+    return f"unknown language {unknown[0]!r}" if unknown else ""
+
+
+def _origins_problem(value: Any) -> str:
+    if not isinstance(value, list):
+        return "must be a list of origins"
+    return next((problem for origin in value if (problem := origin_problem(origin))), "")
+
+
+def _email_problem(value: Any) -> str:
+    try:
+        validate_email(value)
+    except ValidationError:
+        return f"{value!r} is not an e-mail address"
+    return ""
+
+
+def _url_problem(value: Any) -> str:
+    try:
+        URLValidator(["https", "http"])(value)
+    except ValidationError:
+        return f"{value!r} is not an address like https://…"
+    return ""
+
+
+def _vendor_problem(value: Any) -> str:
+    return "" if value in VENDORS else f"unknown vendor {value!r} (known: {', '.join(VENDORS)})"
+
+
+CHECKS: dict[str, Any] = {
+    "slug": slug_problem,
+    "name": _text(200),
+    "vendor": _vendor_problem,
+    "timezone": timezone_problem,
+    "languages": languages_problem,
+    "embed_origins": _origins_problem,
+    "phone": _text(50),
+    "email": _email_problem,
+    "privacy_url": _url_problem,
+}
+REQUIRED = ("slug", "name", "vendor", "timezone", "languages", "phone", "connection")
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """What the practice adds to one of its vendor's services. None: as the vendor says."""
+
+    id: str
+    name: dict[str, str] = field(default_factory=dict)
+    description: dict[str, str] = field(default_factory=dict)
+    clinics: tuple[str, ...] | None = None
+    providers: tuple[str, ...] | None = None
+    hidden: bool = False
+
+
+def services_of(practice: Practice) -> dict[str, ServiceSettings]:
+    """The practice's own words about its services, by the vendor's id."""
+    return {row["id"]: read_service(row)[0] for row in practice.services}
+
+
+def read_service(row: Mapping[str, Any]) -> tuple[ServiceSettings, list[Fault]]:
+    """One `[[practice.service]]`, and what is wrong with it."""
+    faults = [Fault(key, "unknown key") for key in row if key not in {f.name for f in fields(ServiceSettings)}]
+    values: dict[str, Any] = {"id": ""}
+    for key, value in row.items():
+        if key == "id":
+            if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+                faults.append(Fault("id", "must be the vendor's id"))
+            values["id"] = str(value)
+        elif key in ("name", "description"):
+            if not isinstance(value, dict) or not all(isinstance(v, str) and k in LANG_INFO for k, v in value.items()):
+                faults.append(Fault(key, 'must be texts by language, like { sv = "…", en = "…" }'))
+            else:
+                values[key] = dict(value)
+        elif key in ("clinics", "providers"):
+            if not isinstance(value, list) or not all(isinstance(v, str | int) for v in value):
+                faults.append(Fault(key, "must be a list of the vendor's ids"))
+            else:
+                values[key] = tuple(str(v) for v in value)
+        elif key == "hidden":
+            if not isinstance(value, bool):
+                faults.append(Fault(key, "must be true or false"))
+            values[key] = bool(value)
+    if "id" not in row:
+        faults.append(Fault("id", "is missing"))
+    return ServiceSettings(**values), faults
+
+
+def faults_in(table: Mapping[str, Any]) -> list[Fault]:
+    """What is wrong with one `[[practice]]` table."""
+    faults = [Fault(key, "unknown key") for key in table if key not in {*CHECKS, "connection", "service"}]
+    faults += [Fault(key, "is missing") for key in REQUIRED if key not in table]
+    faults += [Fault(key, problem) for key, check in CHECKS.items() if key in table and (problem := check(table[key]))]
+    connection = table.get("connection", {})
+    if not isinstance(connection, dict):
+        faults.append(Fault("connection", "must be a table"))
+    elif table.get("vendor") in VENDORS and "connection" in table:
+        faults += read_connection(table["vendor"], connection)[1]
+    services = table.get("service", [])
+    if not isinstance(services, list) or not all(isinstance(row, dict) for row in services):
+        return [*faults, Fault("service", "must be tables: [[practice.service]]")]
+    seen: set[str] = set()
+    for number, row in enumerate(services, 1):
+        faults += [Fault(f"service {number}, {fault.key}", fault.text) for fault in read_service(row)[1]]
+        if str(row.get("id")) in seen:
+            faults.append(Fault(f"service {number}, id", f'"{row["id"]}" stands twice'))
+        seen.add(str(row.get("id")))
+    return faults
+
+
+# --- The practices file ----------------------------------------------------------------------------------------------
+
+
+def load(text: str, *, actor: str) -> list[tuple[str, str]]:
+    """Creates or updates practices from a practices file. Answers (slug, "created", "changed" or "unchanged").
+
+    All or nothing: raises `BadPractices` with every fault of the file.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadPractices([f"not a TOML file: {error}"]) from error
+    lines = [f'"{key}": unknown key; practices are [[practice]] tables' for key in tables if key != "practice"]
+    practices = tables.get("practice", [])
+    if not isinstance(practices, list) or not all(isinstance(table, dict) for table in practices):
+        raise BadPractices(['"practice": must be tables: [[practice]]'])
+    if not practices and not lines:
+        lines = ["no [[practice]] in it"]
+    return load_tables(practices, actor=actor, lines=lines)
+
+
+def load_tables(practices: list[dict[str, Any]], *, actor: str, lines: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """`load`, of `[[practice]]` tables that were read already. `lines`: what is wrong around them."""
+    lines = list(lines)
+    seen: set[Any] = set()
+    for number, table in enumerate(practices, 1):
+        slug = table.get("slug")
+        place = f"practice {number} ({slug})" if isinstance(slug, str) else f"practice {number}"
+        lines += [f"{place}: {fault}" for fault in faults_in(table)]
+        if isinstance(slug, str) and slug in seen:
+            lines.append(f'{place}: slug: "{slug}" stands twice')
+        seen.add(str(slug))
+    if lines:
+        raise BadPractices(lines)
+    with transaction.atomic():
+        return [(table["slug"], _save(table, actor)) for table in practices]
+
+
+def _save(table: Mapping[str, Any], actor: str) -> str:
+    practice = Practice.objects.filter(slug=table["slug"]).first()
+    created = practice is None
+    practice = practice or Practice(slug=table["slug"])
+    wanted = {
+        "name": table["name"],
+        "vendor": table["vendor"],
+        "timezone": table["timezone"],
+        "languages": table["languages"],
+        "embed_origins": table.get("embed_origins", []),
+        "phone": table["phone"],
+        "email": table.get("email", ""),
+        "privacy_url": table.get("privacy_url", ""),
+        "connection": {key: value for key, value in table["connection"].items() if value != ""},
+        "services": [{**row, "id": str(row["id"])} for row in table.get("service", [])],
+    }
+    changed = changes(practice, wanted)
+    if not created and not changed:
+        return "unchanged"
+    for name, value in wanted.items():
+        setattr(practice, name, value)
+    save(practice, actor=actor, changed=[] if created else changed)
+    return "created" if created else "changed"
+
+
+def changes(practice: Practice, wanted: Mapping[str, Any]) -> list[str]:
+    """The names of the settings that would change; of the connection also which of its keys, never their values."""
+    changed = []
+    for name, value in wanted.items():
+        before = getattr(practice, name)
+        if name == "connection":
+            keys = {*before, *value}
+            changed += [f"connection.{key}" for key in sorted(keys) if before.get(key) != value.get(key)]
+        elif before != value:
+            changed.append(name)
+    return changed
+
+
+def save(practice: Practice, *, actor: str, changed: Iterable[str]) -> None:
+    """Saves, and writes down who changed what. What was read from the vendor before is read anew."""
+    changed = list(changed)
+    created = practice.pk is None
+    with transaction.atomic():
+        practice.save()
+        if created:
+            audit.write(actor, "practice created", practice=practice.slug)
+        else:
+            practice.snapshots.all().delete()
+            if any(name == "vendor" or name.startswith("connection.") for name in changed):
+                practice.memories.all().delete()
+            audit.write(actor, "practice changed", practice=practice.slug, outcome=", ".join(changed))

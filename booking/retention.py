@@ -1,0 +1,24 @@
+"""Forget what must not be kept: a patient's details as soon as nothing needs them any more."""
+
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from booking.models import Booking, Snapshot, State, VendorMemory
+
+UNFINISHED_FOR = timedelta(hours=1)
+"""So long a patient whose hold ran out, or whose time was taken, finds again what was typed."""
+ROWS_WITHOUT_DETAILS_FOR = timedelta(days=30)
+
+
+def forget_due() -> None:
+    """What is due now. Bookings themselves stay, without the patient; never-finished ones go after a month."""
+    now = timezone.now()
+    ended = Q(state__in=[State.RELEASED, State.EXPIRED, State.FAILED], changed_at__lt=now - UNFINISHED_FOR)
+    over = Q(state__in=[State.CONFIRMED, State.CANCELLED], end__lt=now)
+    Booking.objects.filter(ended | over).exclude(details="").update(details={})
+    unfinished = Q(state__in=[State.RELEASED, State.EXPIRED], changed_at__lt=now - ROWS_WITHOUT_DETAILS_FOR)
+    Booking.objects.filter(unfinished).delete()
+    Snapshot.objects.filter(read_at__lt=now - timedelta(days=1)).delete()
+    VendorMemory.objects.filter(ends_at__lt=now).delete()

@@ -1,0 +1,140 @@
+"""Pure: what the patient chose and what is offered, to the first step still open."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+
+from vendors.base import Offer, Provider, ProviderChoice, ScreeningQuestion, Service
+
+ANY = "any"
+
+
+class Step(StrEnum):
+    SERVICE = "service"
+    CLINIC = "clinic"
+    SCREENING = "screening"
+    PROVIDER = "provider"
+    TIMES = "times"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What an address says was chosen. Empty: not yet. `ANY`: the patient leaves it open."""
+
+    service: str = ""
+    clinic: str = ""
+    provider: str = ""
+    screened: str = ""
+    """A signed statement that the screening questions were answered rightly."""
+    day: date | None = None
+    """The first day to show."""
+    held: str = ""
+    """The token of the hold that the patient already has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where the patient stands: the step that is open, and everything settled so far filled in."""
+
+    step: Step
+    choice: Choice
+    services: Sequence[Service]
+    service: Service | None = None
+    offers: Sequence[Offer] = ()
+    """Where the chosen service is offered."""
+    offer: Offer | None = None
+    """The chosen clinic's, or None for any clinic."""
+    provider: Provider | None = None
+    gone: str = ""
+    """The step whose id in the address is unknown, if one is."""
+
+    @property
+    def here(self) -> Sequence[Offer]:
+        """The offers that the choice of clinic leaves."""
+        return [self.offer] if self.offer else self.offers
+
+    @property
+    def any_clinic(self) -> bool:
+        """Whether "any clinic" may be chosen: there are several, and all ask the same before a time is held."""
+        return len(self.offers) > 1 and len({offer.screening for offer in self.offers}) == 1
+
+    @property
+    def any_provider(self) -> bool:
+        """Whether "any provider" may be chosen: there are several, and nowhere must one be named."""
+        several = sum(len(offer.providers) for offer in self.here) > 1
+        return several and all(offer.provider_choice is not ProviderChoice.REQUIRED for offer in self.here)
+
+    @property
+    def screening(self) -> tuple[ScreeningQuestion, ...]:
+        return self.here[0].screening if self.here else ()
+
+    def skipped(self, step: Step) -> bool:
+        """Whether there was nothing to choose at this step."""
+        if step is Step.SERVICE:
+            return len(self.services) == 1
+        if step is Step.CLINIC:
+            return len(self.offers) == 1
+        return sum(len(offer.providers) for offer in self.here) <= 1
+
+
+def position(
+    choice: Choice,
+    services: Sequence[Service],
+    offers_of: Callable[[Service], Sequence[Offer]],
+    screened: Callable[[Choice, tuple[ScreeningQuestion, ...]], bool],
+) -> Position:
+    """The first step still open. `screened` tells whether the choice's signed statement answers these questions."""
+    here = Position(Step.SERVICE, choice, services)
+    service = _chosen(choice.service, services)
+    if service is None:
+        if choice.service:
+            return replace(here, choice=replace(choice, service="", clinic="", provider=""), gone=Step.SERVICE)
+        return here  # a clinic or provider may be chosen already, for whatever service it will be
+    offers = list(offers_of(service))
+    choice = replace(choice, service=service.id)
+    if not offers:
+        return replace(here, choice=replace(choice, service="", clinic="", provider=""), gone=Step.SERVICE)
+
+    here = Position(Step.CLINIC, choice, services, service, offers)
+    offer = _offer(choice.clinic, offers)
+    if offer is None and not (choice.clinic == ANY and here.any_clinic):
+        gone = Step.CLINIC if choice.clinic not in ("", ANY) else ""
+        return replace(here, choice=replace(choice, clinic="", provider=""), gone=gone)
+    if offer is None and choice.provider not in ("", ANY):  # somebody in particular: then there is only one clinic
+        offer = next((o for o in offers if any(p.id == choice.provider for p in o.providers)), None)
+    choice = replace(choice, clinic=offer.clinic.id if offer else ANY)
+
+    here = Position(Step.SCREENING, choice, services, service, offers, offer)
+    if here.screening and not screened(choice, here.screening):
+        return replace(here, choice=replace(choice, screened=""))
+
+    here = replace(here, step=Step.PROVIDER)
+    providers = [p for o in here.here for p in o.providers]
+    if not providers:
+        return replace(here, step=Step.TIMES, choice=replace(choice, provider=ANY))
+    if choice.provider == ANY and here.any_provider:
+        return replace(here, step=Step.TIMES)
+    if len(providers) == 1 and choice.provider in ("", ANY, providers[0].id):
+        provider: Provider | None = providers[0]
+    else:
+        provider = next((p for p in providers if p.id == choice.provider), None)
+    if provider is None:
+        gone = Step.PROVIDER if choice.provider not in ("", ANY) else ""
+        return replace(here, choice=replace(choice, provider=""), gone=gone)
+    if offer is None:
+        offer = next(o for o in offers if provider in o.providers)
+        choice = replace(choice, clinic=offer.clinic.id)
+    return replace(here, step=Step.TIMES, choice=replace(choice, provider=provider.id), offer=offer, provider=provider)
+
+
+def _chosen(service_id: str, services: Sequence[Service]) -> Service | None:
+    if not service_id and len(services) == 1:
+        return services[0]
+    return next((service for service in services if service.id == service_id), None)
+
+
+def _offer(clinic_id: str, offers: Sequence[Offer]) -> Offer | None:
+    if len(offers) == 1 and clinic_id in ("", ANY):
+        return offers[0]
+    return next((offer for offer in offers if offer.clinic.id == clinic_id), None)

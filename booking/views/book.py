@@ -1,0 +1,234 @@
+"""From a chosen time to a booking: hold, details, confirm, release, how it stands, the calendar file."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from booking import catalogue, confirmation, holds, ical, reconciliation, steps, tokens
+from booking.forms import DetailsForm, initial, likely_typo
+from booking.middleware import patient_form
+from booking.models import Booking, BookingToken, Practice, State
+from booking.rendering import PatientRequest, address, render_page
+from booking.steps import Choice, Position, Step
+from booking.views.choose import around, choice_of, go, language_of, see_other
+from vendors.base import InvalidPatient, OutcomeUnknown, Slot, SlotTaken
+
+
+@patient_form
+@require_POST
+def hold(request: PatientRequest, practice: Practice) -> HttpResponse:
+    language = language_of(request)
+    where = catalogue.position(practice, language, choice_of(request.POST))
+    if where.step is not Step.TIMES:
+        return go(request, practice, where, missing="" if where.gone else where.step.value)
+    slot_id = request.POST.get("slot", "")
+    if not slot_id:
+        return go(request, practice, where, missing="slot")
+    wanted = catalogue.seen(practice, where, slot_id)  # before it is forgotten for being taken
+    try:
+        held = holds.take(practice, language, where, slot_id, where.choice.held)
+    except SlotTaken as taken:
+        return _other_times(request, practice, where, taken, where.choice.held, wanted)
+    return see_other(_at("details", practice, language, held.token))
+
+
+@patient_form
+@require_http_methods(["GET", "HEAD", "POST"])
+def details(request: PatientRequest, practice: Practice, token: str) -> HttpResponse:
+    row, booking = _booking(practice, token)
+    language = language_of(request)
+    if request.method == "POST":
+        form = DetailsForm(practice, booking.questions, request.POST)
+        if form.is_valid() and booking.state in (State.HELD, State.EXPIRED):
+            token = _remember(booking, form.details())
+            if _has_ended(booking):
+                return see_other(_back_to_times(practice, language, booking, token, ended="1"))
+            return see_other(_at("confirm", practice, language, token))
+    if booking.state not in (State.HELD, State.EXPIRED):
+        return see_other(_at("booking", practice, language, token))
+    if request.method != "POST":
+        if _has_ended(booking):
+            return see_other(_back_to_times(practice, language, booking, token, ended="1"))
+        known = initial(practice, booking.details) if row.personal else {}
+        refused = booking.refused_fields if row.personal else []
+        form = DetailsForm(practice, booking.questions, initial=known, refused=refused)
+    context = {
+        **_around_booking(request, practice, booking, token),
+        "form": form,
+        "wrong": form.wrong(),
+        "typed_before": bool(booking.details) and not row.personal,
+        "step": "details",
+    }
+    return render_page(request, "details", context)
+
+
+@patient_form
+@require_http_methods(["GET", "HEAD", "POST"])
+def confirm(request: PatientRequest, practice: Practice, token: str) -> HttpResponse:
+    row, booking = _booking(practice, token)
+    language = language_of(request)
+    if booking.state in (State.HELD, State.EXPIRED) and not (row.personal and booking.details):
+        return see_other(_at("details", practice, language, token))
+    if request.method == "POST" and row.personal:
+        try:
+            confirmation.confirm(booking)
+        except confirmation.HoldEnded:
+            return see_other(_back_to_times(practice, language, booking, token, ended="1"))
+        except SlotTaken as taken:
+            where = catalogue.position(practice, language, Choice(**booking.choice))
+            return _other_times(request, practice, where, taken, token, booking.slot())
+        except InvalidPatient:
+            return see_other(_at("details", practice, language, token))
+        except OutcomeUnknown:
+            pass  # the booking's page says that it is being checked
+        return see_other(_at("booking", practice, language, token))
+    if booking.state not in (State.HELD, State.EXPIRED):
+        return see_other(_at("booking", practice, language, token))
+    if _has_ended(booking):
+        return see_other(_back_to_times(practice, language, booking, token, ended="1"))
+    form = DetailsForm(practice, booking.questions, initial=initial(practice, booking.details))
+    context = {
+        **_around_booking(request, practice, booking, token),
+        "typed": _typed(form),
+        "likely_email": likely_typo(booking.details.get("email", "")),
+        "step": "confirm",
+    }
+    return render_page(request, "confirm", context)
+
+
+@patient_form
+@require_POST
+def release(request: PatientRequest, practice: Practice, token: str) -> HttpResponse:
+    _row, booking = _booking(practice, token)
+    holds.release(booking)
+    if booking.state in (State.CHECKING, State.CONFIRMED):
+        return see_other(_at("booking", practice, language_of(request), token))
+    return see_other(_back_to_times(practice, language_of(request), booking, token))
+
+
+@require_GET
+def status(request: PatientRequest, practice: Practice, token: str) -> HttpResponse:
+    row, booking = _booking(practice, token)
+    language = language_of(request)
+    ended = _has_ended(booking)
+    context = {
+        **_around_booking(request, practice, booking, token),
+        "shown": booking if row.personal else None,
+        "state": State.EXPIRED if ended else booking.state,
+        "needs_staff": reconciliation.needs_staff(booking),
+        "onward": _at("confirm" if row.personal else "details", practice, language, token),
+        "times": _back_to_times(practice, language, booking, token),
+        "step": "booking",
+    }
+    return render_page(request, "status", context, part="_state")
+
+
+@require_GET
+def calendar(request: PatientRequest, practice: Practice, token: str) -> HttpResponse:
+    row, booking = _booking(practice, token)
+    if not row.personal or booking.state != State.CONFIRMED:
+        raise Http404("no confirmed booking under this address")
+    response = HttpResponse(ical.calendar(booking), content_type="text/calendar; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{booking.reference}.ics"'
+    return response
+
+
+# --- The pieces ------------------------------------------------------------------------------------------------------
+
+
+def _booking(practice: Practice, token: str) -> tuple[BookingToken, Booking]:
+    row = tokens.find(practice, token)
+    if row is None:
+        raise Http404("no booking under this address")
+    return row, row.booking
+
+
+def _at(name: str, practice: Practice, language: str, token: str) -> str:
+    return reverse(name, args=[practice.slug, language, token])
+
+
+def _has_ended(booking: Booking) -> bool:
+    held_no_more = booking.state == State.HELD and booking.held_until <= timezone.now()
+    return held_no_more or booking.state == State.EXPIRED
+
+
+def _back_to_times(practice: Practice, language: str, booking: Booking, token: str, **more: str) -> str:
+    """The times page that the booking came from, at its day; the token lets the patient's own hold be known again."""
+    choice = Choice(**booking.choice, day=booking.local_start.date(), held=token)
+    return address(practice, language, Step.TIMES, choice, **more)
+
+
+def _remember(booking: Booking, given: dict[str, Any]) -> str:
+    """Keeps what was typed, and answers the token that only this answer's redirect carries."""
+    booking.details, booking.refused_fields = given, []
+    booking.save(update_fields=["details", "refused_fields", "changed_at"])
+    return tokens.issue(booking, personal=True)
+
+
+def _around_booking(request: PatientRequest, practice: Practice, booking: Booking, token: str) -> dict[str, Any]:
+    language = language_of(request)
+    choice = Choice(**booking.choice, day=booking.local_start.date(), held=token)
+    change: Callable[[Step], str] = lambda step: address(practice, language, step, choice, change="1")  # noqa: E731
+    rows: list[dict[str, Any]] = [
+        {"step": Step.SERVICE, "value": booking.service_name, "change": change(Step.SERVICE)},
+        {
+            "step": Step.CLINIC,
+            "value": booking.clinic_name,
+            "note": booking.clinic_address,
+            "change": change(Step.CLINIC),
+        },
+    ]
+    if booking.provider_name:
+        rows.append({"step": Step.PROVIDER, "value": booking.provider_name, "change": change(Step.PROVIDER)})
+    rows.append({"step": Step.TIMES, "booking": booking, "change": change(Step.TIMES)})
+    at = {
+        name: _at(name, practice, language, token) for name in ("details", "confirm", "release", "booking", "calendar")
+    }
+    return {"booking": booking, "summary": rows, "at": at}
+
+
+def _typed(form: DetailsForm) -> list[tuple[str, str]]:
+    """(label, text) of what was typed, as the review shows it."""
+    rows = [
+        (str(field.label), form.initial.get(name) or "") for name, field in form.fields.items() if name != "consent"
+    ]
+    return [(label, text) for label, text in rows if text]
+
+
+def _other_times(
+    request: PatientRequest,
+    practice: Practice,
+    where: Position,
+    taken: SlotTaken,
+    held: str,
+    wanted: Slot | None,
+) -> HttpResponse:
+    """The time is gone: a normal page that keeps what was typed, and offers others at one click."""
+    language = language_of(request)
+    row = tokens.find(practice, held)
+    personal = row.booking.details if row and row.personal else {}
+    offered: list[catalogue.Time] = []
+    if where.step is Step.TIMES:
+        start = wanted.start if wanted else timezone.now()
+        with_whom = wanted.provider_id if wanted else None
+        offered = catalogue.nearest(practice, language, where, start, with_whom, row.booking if row else None)
+    context = {
+        **around(practice, request, where),
+        "offered": offered,
+        "may_return": taken.may_return,
+        "held": held if tokens.FORM.fullmatch(held) else tokens.new(),
+        "name": " ".join(filter(None, [personal.get("first_name"), personal.get("last_name")])),
+        "all_times": address(practice, language, where.step, Choice(**_values(where.choice, held=held, day=None))),
+        "step": Step.TIMES,
+        "offered_provider": steps.ANY if where.any_provider else where.choice.provider,
+    }
+    return render_page(request, "taken", context)
+
+
+def _values(choice: Choice, **changes: Any) -> dict[str, Any]:
+    names = ("service", "clinic", "provider", "screened", "day", "held")
+    return {**{name: getattr(choice, name) for name in names}, **changes}

@@ -1,0 +1,249 @@
+"""From the practice's address to a time: service, clinic, screening, provider, times. The address holds all state."""
+
+from datetime import date
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import get_supported_language_variant
+from django.utils.translation.trans_real import parse_accept_lang_header
+from django.views.decorators.http import require_GET, require_http_methods
+
+from booking import catalogue, tokens
+from booking.forms import ScreeningForm
+from booking.middleware import patient_form
+from booking.models import Booking, Practice, State
+from booking.rendering import PatientRequest, address, render_page
+from booking.steps import Choice, Position, Step
+
+ORDER = list(Step)
+
+
+@require_GET
+def start(request: PatientRequest, practice: Practice) -> HttpResponse:
+    """To the practice's page in the visitor's language, as far as the practice has it."""
+    language = practice.languages[0]
+    for wanted, _quality in parse_accept_lang_header(request.headers.get("Accept-Language", "")):
+        match = next((code for code in practice.languages if _same(code, wanted)), None)
+        if match:
+            language = match
+            break
+    query = request.META["QUERY_STRING"]
+    response = redirect(f"/{practice.slug}/{language}/" + (f"?{query}" if query else ""))
+    response["Vary"] = "Accept-Language"
+    return response
+
+
+def _same(code: str, wanted: str) -> bool:
+    if code.lower() == wanted:
+        return True
+    try:
+        return get_supported_language_variant(wanted) == code
+    except LookupError:
+        return code.partition("-")[0] == wanted.partition("-")[0]
+
+
+@require_GET
+def service(request: PatientRequest, practice: Practice) -> HttpResponse:
+    where = _position(request, practice)
+    if where.step is not Step.SERVICE and not _stay(request):
+        return go(request, practice, where)
+    return _render_step(request, "service", practice, where)
+
+
+@require_GET
+def clinic(request: PatientRequest, practice: Practice) -> HttpResponse:
+    return _choose(request, practice, Step.CLINIC)
+
+
+@require_GET
+def provider(request: PatientRequest, practice: Practice) -> HttpResponse:
+    return _choose(request, practice, Step.PROVIDER)
+
+
+def _choose(request: PatientRequest, practice: Practice, step: Step) -> HttpResponse:
+    """The page of one choice, unless an earlier one is open, or there is only one thing to choose."""
+    where = _position(request, practice, upto=step)
+    open_before = ORDER.index(where.step) < ORDER.index(step)
+    nothing_to_choose = step is Step.PROVIDER and not any(offer.providers for offer in where.here)
+    if open_before or nothing_to_choose or (where.step is not step and not _stay(request)):
+        return go(request, practice, where)
+    return _render_step(request, step.value, practice, where)
+
+
+@patient_form
+@require_http_methods(["GET", "HEAD", "POST"])
+def screening(request: PatientRequest, practice: Practice) -> HttpResponse:
+    where = _position(request, practice)
+    if ORDER.index(where.step) < ORDER.index(Step.SCREENING) or not where.screening:
+        return go(request, practice, where)
+    form = ScreeningForm(where.screening, request.POST if request.method == "POST" else None)
+    if form.is_bound and form.is_valid():
+        refusal = form.refusal()
+        if refusal:
+            return render_page(request, "screening", {**around(practice, request, where), "refusal": refusal})
+        statement = catalogue.screened(practice, where.choice, where.screening)
+        onward = _position(request, practice, screened=statement)
+        return see_other(address(practice, language_of(request), onward.step, onward.choice))
+    context = {**around(practice, request, where), "form": form, "step": Step.SCREENING}
+    return render_page(request, "screening", context)
+
+
+@require_GET
+def times(request: PatientRequest, practice: Practice) -> HttpResponse:
+    where = _position(request, practice)
+    if where.step is not Step.TIMES:
+        return go(request, practice, where)
+    own = own_hold(practice, where.choice)
+    week = catalogue.week(practice, language_of(request), where, own)
+    context = {
+        **around(practice, request, where),
+        "week": week,
+        "own": own,
+        "held": where.choice.held or tokens.new(),
+        "earlier": _times(request, practice, where, week.earlier),
+        "later": _times(request, practice, where, week.later),
+        "next_free": _times(request, practice, where, week.next_free),
+    }
+    return render_page(request, "times", context, part="_week")
+
+
+# --- The pieces ------------------------------------------------------------------------------------------------------
+
+
+def choice_of(values: Any) -> Choice:
+    """What an address or a form says was chosen. A day that is none is left out."""
+    try:
+        day = date.fromisoformat(values.get("from", ""))
+    except ValueError:
+        day = None
+    texts = {name: values.get(name, "")[:300] for name in ("service", "clinic", "provider", "screened", "held")}
+    return Choice(**texts, day=day)
+
+
+def own_hold(practice: Practice, choice: Choice) -> Booking | None:
+    """The time that this patient holds already, while it is held."""
+    row = tokens.find(practice, choice.held)
+    return row.booking if row and row.booking.state == State.HELD else None
+
+
+def summary(practice: Practice, language: str, where: Position) -> list[dict[str, Any]]:
+    """What is chosen so far, each with the way to change it; also what there was only one of."""
+    rows: list[dict[str, Any]] = []
+    choice = where.choice
+    if where.service and choice.service:
+        change = address(practice, language, Step.SERVICE, choice, change="1")
+        rows.append({"step": Step.SERVICE, "value": where.service.name, "change": change})
+    if choice.clinic:
+        change = address(practice, language, Step.CLINIC, choice, change="1")
+        clinic = where.offer.clinic if where.offer else None
+        rows.append({"step": Step.CLINIC, "value": clinic.name if clinic else "", "clinic": clinic, "change": change})
+    if choice.provider and any(offer.providers for offer in where.here):
+        change = address(practice, language, Step.PROVIDER, choice, change="1")
+        rows.append({"step": Step.PROVIDER, "value": where.provider.name if where.provider else "", "change": change})
+    return rows
+
+
+def _position(request: PatientRequest, practice: Practice, *, upto: Step | None = None, screened: str = "") -> Position:
+    choice = choice_of(request.GET)
+    values = {name: getattr(choice, name) for name in ("service", "clinic", "provider", "screened", "day", "held")}
+    if upto is not None and ORDER.index(upto) <= ORDER.index(Step.CLINIC):
+        values["clinic"] = ""
+    if upto is not None:
+        values["provider"] = ""
+    if screened:
+        values["screened"] = screened
+    return catalogue.position(practice, language_of(request), Choice(**values))
+
+
+def language_of(request: PatientRequest) -> str:
+    return request.language
+
+
+def _stay(request: PatientRequest) -> bool:
+    """Whether the patient came to change a choice, also if there is only one."""
+    return "change" in request.GET
+
+
+def see_other(where: str) -> HttpResponse:
+    """What a POST answers when it is done: go there with a GET."""
+    return HttpResponse(status=303, headers={"Location": where})
+
+
+def go(request: PatientRequest, practice: Practice, where: Position, **more: str) -> HttpResponse:
+    """To the step that is open, with a sentence where an id led there that is not known any more."""
+    gone = where.gone if where.gone == where.step else ""
+    there = address(practice, language_of(request), where.step, where.choice, gone=gone, **more)
+    return see_other(there) if request.method == "POST" else redirect(there)
+
+
+def _times(request: PatientRequest, practice: Practice, where: Position, day: date | None) -> str:
+    if day is None:
+        return ""
+    choice = where.choice
+    there = Choice(choice.service, choice.clinic, choice.provider, choice.screened, day, choice.held)
+    return address(practice, language_of(request), Step.TIMES, there)
+
+
+def around(practice: Practice, request: PatientRequest, where: Position) -> dict[str, Any]:
+    return {
+        "where": where,
+        "choice": where.choice,
+        "step": where.step,
+        "gone": where.gone or request.GET.get("gone", ""),
+        "summary": summary(practice, language_of(request), where),
+    }
+
+
+def _render_step(request: PatientRequest, folder: str, practice: Practice, where: Position) -> HttpResponse:
+    step = Step(folder)
+    context = {**around(practice, request, where), "step": step}
+    language = language_of(request)
+    if step is Step.SERVICE:
+        context["summary"] = []
+        context["groups"] = _groups(practice, language, where)
+    elif step is Step.CLINIC:
+        context["summary"] = context["summary"][:1]
+        context["clinics"] = [
+            (offer.clinic, _onward(practice, language, where, clinic=offer.clinic.id)) for offer in where.offers
+        ]
+        context["any_address"] = _onward(practice, language, where, clinic="any") if where.any_clinic else ""
+    else:
+        context["summary"] = [row for row in context["summary"] if row["step"] != Step.PROVIDER]
+        context["providers"] = [
+            (offer.clinic, p, _onward(practice, language, where, clinic=offer.clinic.id, provider=p.id))
+            for offer in where.here
+            for p in offer.providers
+        ]
+        context["any_address"] = _onward(practice, language, where, provider="any") if where.any_provider else ""
+        context["several_clinics"] = len(where.here) > 1
+    return render_page(request, folder, context)
+
+
+def _groups(practice: Practice, language: str, where: Position) -> list[dict[str, Any]]:
+    groups: list[dict[str, Any]] = []
+    for service in where.services:
+        if not groups or groups[-1]["name"] != service.group:
+            groups.append({"name": service.group, "services": []})
+        groups[-1]["services"].append((service, _onward(practice, language, where, service=service.id)))
+    return groups
+
+
+def _onward(practice: Practice, language: str, where: Position, **chosen: str) -> str:
+    """The address of the step after this choice. It may lead further on, where there is nothing to choose there."""
+    choice = where.choice
+    values = {name: getattr(choice, name) for name in ("service", "clinic", "provider", "screened", "day", "held")}
+    if "service" in chosen:
+        preset = {name: values[name] for name in ("clinic", "provider") if values[name]} if not choice.service else {}
+        if preset:  # the address that goes on to the first step still open
+            return address(
+                practice, language, Step.SERVICE, Choice(held=choice.held, day=choice.day), **chosen, **preset
+            )
+        values |= {"clinic": "", "provider": "", "screened": ""}
+        step = Step.CLINIC
+    elif "provider" in chosen:
+        step = Step.TIMES
+    else:
+        values |= {"provider": "", "screened": "" if chosen["clinic"] != choice.clinic else choice.screened}
+        step = Step.PROVIDER
+    return address(practice, language, step, Choice(**{**values, **chosen}))
