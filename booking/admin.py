@@ -1,25 +1,31 @@
 """The practice admins' side: settings of a practice, its bookings, what happened. Only settings can be changed here."""
 
+import secrets
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import reverse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from booking import audit, practices, reconciliation
+from booking import audit, consent, going_live, practices, reconciliation
 from booking.models import AuditEntry, Booking, Practice, State
 from vendors import VENDORS
+from vendors.base import VendorError
 
 admin.site.site_header = "Anteroom"
 admin.site.site_title = "Anteroom"
 admin.site.index_title = _("Your practice")
 
+CONSENT = "consent"
 SHAPES = ("slug", "vendor", "timezone", "languages", "embed_origins", "phone", "privacy_url")
 KEPT = _("Stored. Leave empty to keep it; what is stored is never shown.")
 
@@ -28,7 +34,8 @@ class WordsField(forms.CharField):
     """A list, written with blanks, commas or line breaks between."""
 
     def prepare_value(self, value: Any) -> Any:
-        return "\n".join(value) if isinstance(value, list) else value
+        between = "\n" if isinstance(self.widget, forms.Textarea) else " "
+        return between.join(value) if isinstance(value, list) else value
 
     def clean(self, value: Any) -> Any:
         return super().clean(value).replace(",", " ").split()
@@ -37,10 +44,10 @@ class WordsField(forms.CharField):
 class PracticeForm(forms.ModelForm):  # type: ignore[type-arg]
     """The connection's fields are made from the vendor's own dataclass; secrets can be written and never read."""
 
-    vendor = forms.ChoiceField(label=_("vendor"), choices=lambda: [(name, v.name) for name, v in VENDORS.items()])
-    languages = WordsField(label=_("languages"), help_text=_("The first is the default, for example: sv en"))
+    vendor = forms.ChoiceField(label=_("Vendor"), choices=lambda: [(name, v.name) for name, v in VENDORS.items()])
+    languages = WordsField(label=_("Languages"), help_text=_("The first is the default, for example: sv en"))
     embed_origins = WordsField(
-        label=_("sites that may show the page in a frame"),
+        label=_("Sites that may show the page in a frame"),
         required=False,
         widget=forms.Textarea({"rows": 3}),
         help_text=_("One per line, for example https://www.clinic.example"),
@@ -55,17 +62,28 @@ class PracticeForm(forms.ModelForm):  # type: ignore[type-arg]
         self.asked = practices.connection_fields(self.instance.vendor) if self.instance.pk else []
         for asked in self.asked:
             self.fields[f"connection_{asked.name}"] = self._connection_field(asked)
+        if self.instance.pk and VENDORS[self.instance.vendor].needs_clinic:
+            for name, label in (("name", _("Clinic’s name")), ("address", _("Clinic’s address"))):
+                self.fields[f"clinic_{name}"] = forms.CharField(
+                    label=label,
+                    initial=self.instance.clinic.get(name),
+                    max_length=200,
+                    widget=forms.TextInput({"class": "vTextField"}),
+                )
 
     def _connection_field(self, asked: practices.ConnectionField) -> forms.Field:
         stored = self.instance.connection.get(asked.name)
-        label = asked.name.replace("_", " ")
+        label = asked.name.replace("_", " ").capitalize()
+        wide = forms.TextInput({"class": "vTextField"})
         if asked.secret:
             widget = forms.PasswordInput({"autocomplete": "new-password"}, render_value=False)
             return forms.CharField(label=label, required=False, widget=widget, help_text=KEPT if stored else "")
         if asked.type is bool:
             return forms.BooleanField(label=label, required=False, initial=asked.default if stored is None else stored)
-        number_or_text = forms.IntegerField if asked.type is int else forms.CharField
-        return number_or_text(label=label, required=False, initial=asked.default if stored is None else stored)
+        initial = asked.default if stored is None else stored
+        if asked.type is int:
+            return forms.IntegerField(label=label, required=False, initial=initial)
+        return forms.CharField(label=label, required=False, initial=initial, widget=wide)
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
@@ -101,11 +119,78 @@ class PracticeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             names = [f"connection_{asked.name}" for asked in practices.connection_fields(obj.vendor)]
             about = _("How we reach the practice’s booking system. After a change, check it with check_practice.")
             parts.append((_("Connection"), {"fields": names, "description": about}))
+            if VENDORS[obj.vendor].needs_clinic:
+                about = _("This booking system does not know them, and patients want to.")
+                parts.append((_("Clinic"), {"fields": ["clinic_name", "clinic_address"], "description": about}))
         return parts
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
         options["fields"] = PracticeForm.Meta.fields  # the connection's fields are added by the form itself
         return super().get_form(request, obj, change, **options)
+
+    def get_urls(self) -> list[Any]:
+        here = self.admin_site.admin_view
+        return [
+            path("<int:pk>/connect/", here(self.connect), name="booking_practice_connect"),
+            path("connected/", here(self.connected), name="booking_practice_connected"),
+            *super().get_urls(),
+        ]
+
+    def connect(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """To the vendor's own page, where the practice's owner says yes.
+
+        A link and not a form: our `form-action` would forbid a form to end on another site.
+        """
+        practice = get_object_or_404(Practice, pk=pk)
+        if not self.has_change_permission(request, practice):
+            raise PermissionDenied
+        try:
+            there, asked = consent.begin(practice, self._redirect_uri())
+        except VendorError as error:
+            self.message_user(request, going_live.cure(error), messages.ERROR)
+            return redirect("admin:booking_practice_change", pk)
+        request.session[CONSENT] = asdict(asked)
+        return redirect(there)
+
+    def connected(self, request: HttpRequest) -> HttpResponse:
+        """Back from there, with the code or without."""
+        kept = request.session.pop(CONSENT, None)
+        if not kept or not secrets.compare_digest(kept["state"], request.GET.get("state", "")):
+            self.message_user(request, _("This answer belongs to no question of yours. Start again."), messages.ERROR)
+            return redirect("admin:booking_practice_changelist")
+        asked = consent.Asked(**kept)
+        practice = get_object_or_404(Practice, pk=asked.practice)
+        if not self.has_change_permission(request, practice):
+            raise PermissionDenied
+        if "code" not in request.GET:
+            self.message_user(request, _("Nothing was granted. The connection is as it was."), messages.WARNING)
+            return redirect("admin:booking_practice_change", practice.pk)
+        actor = audit.staff(request.user.get_username())
+        try:
+            consent.finish(practice, asked, request.GET["code"], self._redirect_uri(), actor=actor)
+        except VendorError as error:
+            self.message_user(request, going_live.cure(error), messages.ERROR)
+        else:
+            self.message_user(request, _("Connected."), messages.SUCCESS)
+        return redirect("admin:booking_practice_change", practice.pk)
+
+    def _redirect_uri(self) -> str:
+        """Registered at the vendor letter for letter, so it does not depend on the request."""
+        return f"{settings.BASE_URL}{reverse('admin:booking_practice_connected')}"
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> Any:
+        if obj:
+            context["trouble"] = audit.latest_trouble(obj.slug)
+            context["consent"] = VENDORS[obj.vendor].capabilities.consent if obj.vendor in VENDORS else False
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def save_model(self, request: HttpRequest, obj: Practice, form: Any, change: bool) -> None:
         before = Practice.objects.get(pk=obj.pk) if change else Practice()
@@ -113,7 +198,9 @@ class PracticeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             form.instance.vendor, chosen = before.vendor, obj.vendor
             obj.connection = form.connection() if chosen == before.vendor else {}
             obj.vendor = chosen
-        wanted = {name: getattr(obj, name) for name in (*PracticeForm.Meta.fields, "connection")}
+            if "clinic_name" in form.cleaned_data:
+                obj.clinic = {name: form.cleaned_data[f"clinic_{name}"] for name in ("name", "address")}
+        wanted = {name: getattr(obj, name) for name in (*PracticeForm.Meta.fields, "connection", "clinic")}
         changed = practices.changes(before, wanted)
         practices.save(obj, actor=audit.staff(request.user.get_username()), changed=changed)
 
@@ -148,7 +235,7 @@ class NeedsStaff(admin.SimpleListFilter):
     parameter_name = "needs"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, Any]]:
-        return [("staff", _("outcome unknown for long: look in the booking system"))]
+        return [("staff", _("outcome unknown for a long time: look in the booking system"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Booking]) -> QuerySet[Booking]:
         if self.value() != "staff":

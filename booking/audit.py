@@ -11,6 +11,7 @@ PATIENT = "patient"
 WORKER = "worker"
 COMMAND = "command"
 SYSTEM = "system"
+TROUBLE = "vendor trouble"
 TROUBLE_ONCE_IN = timedelta(minutes=5)
 
 
@@ -22,10 +23,17 @@ def write(actor: str, action: str, *, practice: str = "", reference: str = "", o
     AuditEntry.objects.create(actor=actor, action=action, practice=practice, reference=reference, outcome=outcome[:200])
 
 
+def latest_trouble(practice: str) -> AuditEntry | None:
+    """The latest trouble with the practice's vendor within a day, unless its settings were changed after that."""
+    day = timezone.now() - timedelta(days=1)
+    about = [TROUBLE, "practice changed"]
+    latest = AuditEntry.objects.filter(practice=practice, action__in=about, at__gt=day).first()
+    return latest if latest and latest.action == TROUBLE else None
+
+
 def trouble(practice: str, error: VendorError) -> None:
     """A vendor that staff or operators must look after: written once in five minutes per practice and kind."""
     since = timezone.now() - TROUBLE_ONCE_IN
-    action = "vendor trouble"
     outcome = f"{type(error).__name__}: {error}"[:200]
-    if not AuditEntry.objects.filter(practice=practice, action=action, outcome=outcome, at__gt=since).exists():
-        write(SYSTEM, action, practice=practice, outcome=outcome)
+    if not AuditEntry.objects.filter(practice=practice, action=TROUBLE, outcome=outcome, at__gt=since).exists():
+        write(SYSTEM, TROUBLE, practice=practice, outcome=outcome)

@@ -36,7 +36,7 @@ def check(practice: Practice) -> Iterator[Finding]:
         vendor = practices.vendor_for(practice, budget=SECONDS)
         services = vendor.services(practice.languages[0])
     except VendorError as error:
-        yield Finding("credentials", False, _cure(error))
+        yield Finding("credentials", False, cure(error))
         return
     yield Finding("credentials", True, f"{vendor.name} answers")
 
@@ -55,7 +55,7 @@ def check(practice: Practice) -> Iterator[Finding]:
             found = vendor.offers(service.id, practice.languages[0]) if service.offers is None else service.offers
             offers += [(service, offer) for offer in found]
     except VendorError as error:
-        yield Finding("clinics", False, _cure(error))
+        yield Finding("clinics", False, cure(error))
         return
     clinics = {offer.clinic.id: offer.clinic.name for _service, offer in offers}
     if not clinics:
@@ -85,16 +85,25 @@ def _times(vendor: Vendor, practice: Practice, offers: list[tuple[Service, Offer
                     return
             first, last = last + timedelta(days=1), vendor.window(last + timedelta(days=1))[1]
     except VendorError as error:
-        yield Finding("times", False, _cure(error))
+        yield Finding("times", False, cure(error))
         return
     yield Finding("times", False, f"none is free until {last}. Publish times in the practice system")
 
 
-def _cure(error: VendorError) -> str:
+def cure(error: VendorError) -> str:
+    """What is wrong, for the people who run a practice, and what to do about it."""
     if isinstance(error, practices.NotConnected):
         return f"the connection is not filled in: {error}"
+    if isinstance(error, AuthenticationFailed) and error.status == 403:
+        return (
+            f"the vendor knows our key, and it may not do this ({error}). Check that it has every right (scope) for "
+            "booking, and that the tenant, practice or archive number is this practice's own"
+        )
     if isinstance(error, AuthenticationFailed):
-        return f"the vendor refuses our credentials ({error}). Check every key of the connection"
+        return (
+            f"the vendor refuses our credentials ({error}). Check each key of the connection for a missing character, "
+            "and at the vendor that it was not revoked; where the practice connects by consent, connect it again"
+        )
     if isinstance(error, UnexpectedResponse):
         return f"the vendor answers otherwise than agreed ({error}). Check base_url"
     if isinstance(error, VendorUnavailable):

@@ -103,6 +103,7 @@ def release(booking: Booking, *, because: str = "", keep_details: bool = True) -
         if vendor.capabilities.release:
             with contextlib.suppress(VendorError):  # it lapses there by itself
                 vendor.release(booking.reservation_id)
+                Booking.objects.filter(pk=booking.pk).update(reserved_until=None)
     return released
 
 
@@ -159,6 +160,7 @@ def _new(practice: Practice, language: str, where: Position, slot: Slot, previou
         timezone=practice.timezone,
         occupies=list(slot.occupies),
         places=slot.places,
+        referral_letter=offer.referral_letter,
         questions=[asdict(question) for question in offer.questions],
         visit=previous.visit if previous else secrets.token_hex(16),
         held_until=timezone.now() + timedelta(seconds=settings.HOLD_SECONDS),

@@ -21,9 +21,11 @@ class Practice(models.Model):
     languages = models.JSONField(_("languages"), default=list)
     embed_origins = models.JSONField(_("sites that may show the page in a frame"), default=list, blank=True)
     phone = models.CharField(_("phone"), max_length=50)
-    email = models.EmailField(_("e-mail"))
+    email = models.EmailField(_("e-mail"), blank=True)
     privacy_url = models.URLField(_("privacy notice"), blank=True)
     connection = EncryptedJSONField(_("connection"), default=dict, blank=True)
+    clinic = models.JSONField(_("clinic"), default=dict, blank=True)
+    """Name and address of the one clinic, where the vendor does not know them."""
     services = models.JSONField(_("services"), default=list, blank=True)
     """What the practices file adds per service, as checked by `practices.read_service`."""
 
@@ -55,7 +57,9 @@ class State(models.TextChoices):
 class Booking(models.Model):
     """From hold to end. A hold has an end; whether it still counts is judged by the clock, in the query."""
 
-    practice = models.ForeignKey(Practice, on_delete=models.PROTECT, related_name="bookings")
+    practice = models.ForeignKey(
+        Practice, verbose_name=_("practice"), on_delete=models.PROTECT, related_name="bookings"
+    )
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.HELD)
     reference = models.CharField(_("reference"), max_length=10, unique=True)
     key = models.CharField(max_length=32, unique=True)
@@ -80,13 +84,14 @@ class Booking(models.Model):
     timezone = models.CharField(max_length=60)
     occupies = models.JSONField(default=list)
     places = models.PositiveSmallIntegerField(default=1)
+    referral_letter = models.BooleanField(default=False)
     questions = models.JSONField(default=list)
     """The vendor's questions as they were shown: id, text, help, required."""
 
     # The hold, ours and the vendor's.
     visit = models.CharField(max_length=32, db_index=True)
     """Joins the bookings that one patient held one after the other, so that a reservation can be taken up again."""
-    held_until = models.DateTimeField()
+    held_until = models.DateTimeField(_("held until"))
     reservation_id = models.CharField(max_length=200, blank=True)
     reserved_until = models.DateTimeField(null=True)
     """Until when the vendor keeps the time for us, also after we gave it back, where it cannot be given back there."""
@@ -98,7 +103,7 @@ class Booking(models.Model):
 
     # The vendor's diary.
     appointment_id = models.CharField(_("the vendor's number"), max_length=200, blank=True)
-    checking_since = models.DateTimeField(null=True)
+    checking_since = models.DateTimeField(_("being checked since"), null=True)
     look_at = models.DateTimeField(null=True)
     """When the worker next asks the vendor about an unknown outcome."""
     first_empty_look_at = models.DateTimeField(null=True)
@@ -207,12 +212,19 @@ class Snapshot(models.Model):
     """Something read from a practice's vendor, kept so that all processes share it. `catalogue.py` knows its form."""
 
     practice = models.ForeignKey(Practice, on_delete=models.CASCADE, related_name="snapshots")
-    name = models.CharField(max_length=400)
+    name = models.CharField(max_length=1000)
     value = models.TextField()
     read_at = models.DateTimeField()
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["practice", "name"], name="snapshot_is_kept_once")]
+
+
+class Turn(models.Model):
+    """When the next call of a practice may go out, where its vendor allows only so many a second."""
+
+    practice = models.OneToOneField(Practice, on_delete=models.CASCADE, related_name="turn", primary_key=True)
+    free_at = models.DateTimeField()
 
 
 class VendorMemory(models.Model):

@@ -21,11 +21,11 @@ from django.conf import settings
 from django.conf.locale import LANG_INFO
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator, validate_email
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from booking import audit
-from booking.models import Practice, VendorMemory
+from booking.models import Practice, Turn, VendorMemory
 from vendors import VENDORS, connect
 from vendors.base import AuthenticationFailed, Context, Secret, Url, Vendor
 
@@ -72,6 +72,7 @@ def vendor_for(practice: Practice, *, budget: float | None = None) -> Vendor:
 
     `budget`: seconds for all its calls together; without one, what is left of the page's.
     """
+    background = budget is not None
     if budget is None:
         budget = _page_ends.get(time.monotonic() + settings.PAGE_SECONDS) - time.monotonic()
     values, faults = read_connection(practice.vendor, practice.connection)
@@ -85,6 +86,9 @@ def vendor_for(practice: Practice, *, budget: float | None = None) -> Vendor:
         allow_private_hosts=settings.ALLOW_PRIVATE_VENDOR_HOSTS,
         budget=budget,
         before_call=release_connection,
+        turns=DatabaseTurns(practice, background),
+        clinic_name=practice.clinic.get("name", ""),
+        clinic_address=practice.clinic.get("address", ""),
     )
     return connect(practice.vendor, values, context)
 
@@ -103,6 +107,43 @@ def release_connection() -> None:
     if connection.in_atomic_block:
         raise RuntimeError("a vendor is called inside a transaction")
     connection.close()
+
+
+@dataclass(slots=True)
+class DatabaseTurns:
+    """`vendors.base.Turns`, for all processes: each call for a patient reserves the next turn, and waits for it.
+
+    A background call reserves nothing ahead, so a patient waits for at most the one that is under way.
+    """
+
+    practice: Practice
+    background: bool
+
+    def wait(self, seconds: float, deadline: float) -> bool:
+        length = timedelta(seconds=seconds)
+        while True:
+            left = deadline - time.monotonic()
+            with transaction.atomic():
+                turn, _new = Turn.objects.select_for_update().get_or_create(
+                    practice=self.practice, defaults={"free_at": timezone.now()}
+                )
+                now = timezone.now()
+                wait = max((turn.free_at - now).total_seconds(), 0)
+                if wait >= left:
+                    return False
+                mine = not self.background or wait == 0
+                if mine:
+                    turn.free_at = max(turn.free_at, now) + length
+                    turn.save()
+            release_connection()
+            time.sleep(wait)
+            if mine:
+                return True
+
+    def pause(self, seconds: float) -> None:
+        until = timezone.now() + timedelta(seconds=seconds)
+        Turn.objects.update_or_create(practice=self.practice, defaults={"free_at": until})
+        release_connection()
 
 
 @dataclass(slots=True)
@@ -128,6 +169,20 @@ class DatabaseStore:
     def forget(self, key: str) -> None:
         VendorMemory.objects.filter(practice=self.practice, name=key).delete()
         release_connection()
+
+    def lease(self, key: str, seconds: float) -> bool:
+        now = timezone.now()
+        VendorMemory.objects.filter(practice=self.practice, name=key, ends_at__lte=now).delete()
+        try:
+            with transaction.atomic():
+                VendorMemory.objects.create(
+                    practice=self.practice, name=key, value="leased", ends_at=now + timedelta(seconds=seconds)
+                )
+        except IntegrityError:
+            return False
+        finally:
+            release_connection()
+        return True
 
 
 # --- A connection's fields, from the vendor's own dataclass ----------------------------------------------------------
@@ -341,7 +396,8 @@ def read_service(row: Mapping[str, Any]) -> tuple[ServiceSettings, list[Fault]]:
 
 def faults_in(table: Mapping[str, Any]) -> list[Fault]:
     """What is wrong with one `[[practice]]` table."""
-    faults = [Fault(key, "unknown key") for key in table if key not in {*CHECKS, "connection", "service"}]
+    known = {*CHECKS, "connection", "service", "clinic"}
+    faults = [Fault(key, "unknown key") for key in table if key not in known]
     faults += [Fault(key, "is missing") for key in REQUIRED if key not in table]
     faults += [Fault(key, problem) for key, check in CHECKS.items() if key in table and (problem := check(table[key]))]
     connection = table.get("connection", {})
@@ -349,6 +405,7 @@ def faults_in(table: Mapping[str, Any]) -> list[Fault]:
         faults.append(Fault("connection", "must be a table"))
     elif table.get("vendor") in VENDORS and "connection" in table:
         faults += read_connection(table["vendor"], connection)[1]
+    faults += _clinic_faults(table)
     services = table.get("service", [])
     if not isinstance(services, list) or not all(isinstance(row, dict) for row in services):
         return [*faults, Fault("service", "must be tables: [[practice.service]]")]
@@ -359,6 +416,21 @@ def faults_in(table: Mapping[str, Any]) -> list[Fault]:
             faults.append(Fault(f"service {number}, id", f'"{row["id"]}" stands twice'))
         seen.add(str(row.get("id")))
     return faults
+
+
+def _clinic_faults(table: Mapping[str, Any]) -> list[Fault]:
+    vendor = VENDORS.get(table.get("vendor", "")) if isinstance(table.get("vendor", ""), str) else None
+    if "clinic" not in table:
+        return [Fault("clinic", "is missing: this vendor does not know it")] if vendor and vendor.needs_clinic else []
+    clinic = table["clinic"]
+    if vendor and not vendor.needs_clinic:
+        return [Fault("clinic", "unknown key: this vendor tells its clinics itself")]
+    if not isinstance(clinic, dict):
+        return [Fault("clinic", "must be a table: [practice.clinic]")]
+    faults = [Fault(f"clinic.{key}", "unknown key") for key in clinic if key not in ("name", "address")]
+    return faults + [
+        Fault(f"clinic.{key}", problem) for key in ("name", "address") if (problem := _text(200)(clinic.get(key)))
+    ]
 
 
 # --- The practices file ----------------------------------------------------------------------------------------------
@@ -413,6 +485,7 @@ def _save(table: Mapping[str, Any], actor: str) -> str:
         "email": table.get("email", ""),
         "privacy_url": table.get("privacy_url", ""),
         "connection": {key: value for key, value in table["connection"].items() if value != ""},
+        "clinic": dict(table.get("clinic", {})),
         "services": [{**row, "id": str(row["id"])} for row in table.get("service", [])],
     }
     changed = changes(practice, wanted)

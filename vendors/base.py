@@ -39,6 +39,26 @@ class Store(Protocol):
 
     def forget(self, key: str) -> None: ...
 
+    def lease(self, key: str, seconds: float) -> bool:
+        """True for the one caller, of all processes, that may now do what `key` names; `forget` ends it early.
+
+        It ends by itself after `seconds`, so that a process that died in between keeps nobody waiting for ever.
+        """
+
+
+class Turns(Protocol):
+    """The queue of one practice's calls where the vendor allows only so many a second, shared by all processes."""
+
+    def wait(self, seconds: float, deadline: float) -> bool:
+        """Wait for the next turn, which is at least `seconds` after the last one's. False: not before the deadline.
+
+        Calls for patients come first: a background call waits until none of them does. `deadline` is in the time of
+        `time.monotonic`.
+        """
+
+    def pause(self, seconds: float) -> None:
+        """Nobody gets a turn for so long: the vendor said so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -57,6 +77,11 @@ class Context:
     """Seconds for all calls of this vendor object together, from the moment it is built."""
     before_call: Callable[[], None] = lambda: None
     """Called before each call goes out, in its thread: the caller lets go of what must not be held meanwhile."""
+    turns: Turns | None = None
+    """None: this process is alone, and vendors with a limit keep to it by themselves."""
+    clinic_name: str = ""
+    clinic_address: str = ""
+    """Of the practice's one clinic, for a vendor that does not know them (`Vendor.needs_clinic`)."""
 
 
 # --- What can be booked ----------------------------------------------------------------------------------------------
@@ -120,6 +145,8 @@ class Offer:
     provider_choice: ProviderChoice = ProviderChoice.NONE
     screening: tuple[ScreeningQuestion, ...] = ()
     questions: tuple[Question, ...] = ()
+    referral_letter: bool = False
+    """The patient must bring one, and is told so before confirming."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +304,20 @@ class Capabilities:
     screening: bool = False
     groups: bool = False
     """Sorts its services under headings."""
+    clinics: bool = True
+    """Knows several clinics in one practice."""
+    provider: bool = True
+    """The patient may say with whom."""
+    capacity: bool = False
+    """Several patients may come at one time."""
+    list_by_patient: bool = False
+    """Tells what else a patient has booked."""
+    charts: bool = False
+    """Has patient records: `book` finds or creates one."""
+    notifies: bool = False
+    """Sends the patient mails or messages of its own."""
+    consent: bool = False
+    """The practice's owner can connect it in the browser, at the vendor's own page (OAuth2)."""
 
 
 class Vendor(ABC):
@@ -290,7 +331,10 @@ class Vendor(ABC):
     """As patients' clinics know it."""
     Connection: ClassVar[type]
     """A frozen dataclass whose fields are `Url`, `Secret`, `str`, `int` or `bool`: what an admin fills in."""
-    capabilities: ClassVar[Capabilities] = Capabilities()
+    capabilities: Capabilities = Capabilities()
+    """Of this kind of system. For one practice it may be less: then the object's own attribute says so."""
+    needs_clinic: ClassVar[bool] = False
+    """Does not know its clinic's name and address: the practice fills them in."""
 
     @abstractmethod
     def __init__(self, connection: Any, context: Context) -> None:
@@ -333,6 +377,14 @@ class Vendor(ABC):
     @abstractmethod
     def find(self, request: BookingRequest) -> list[Appointment]:
         """The entries in the vendor's diary that are this very booking. None: it is not there now."""
+
+    def consent_address(self, redirect_uri: str, state: str, challenge: str) -> str:
+        """Where the practice's owner says yes. `challenge`: PKCE, S256, of a verifier that `connected` is given."""
+        raise Unsupported("consent_address")
+
+    def connected(self, code: str, verifier: str, redirect_uri: str) -> Any:
+        """The `Connection`, with what the vendor granted after the owner said yes. What came before is void."""
+        raise Unsupported("connected")
 
     def cancel(self, appointment_id: str, request: BookingRequest) -> None:
         """Take it out of the diary. One that is gone already is no error. May raise `OutcomeUnknown`."""
@@ -423,3 +475,6 @@ class MemoryStore:
 
     def forget(self, key: str) -> None:
         self.values.pop(key, None)
+
+    def lease(self, key: str, seconds: float) -> bool:
+        return self.values.setdefault(key, "") == "" and not self.values.update({key: "leased"})

@@ -141,6 +141,7 @@ class _Line:
 
     def __init__(self, allow_private_hosts: bool) -> None:
         self.bulkhead = threading.BoundedSemaphore(CALLS_IN_FLIGHT)
+        self.turns = _OwnTurns()
         self.reading = self._client(allow_private_hosts, keep_alive=True)
         self.writing = self._client(allow_private_hosts, keep_alive=False)
 
@@ -149,6 +150,27 @@ class _Line:
         return httpx.Client(
             transport=_Transport(allow_private_hosts, keep_alive), trust_env=False, follow_redirects=False
         )
+
+
+class _OwnTurns:
+    """`Turns` for one process that is alone with its practice."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next = 0.0
+
+    def wait(self, seconds: float, deadline: float) -> bool:
+        with self._lock:
+            turn = max(self._next, time.monotonic())
+            if turn >= deadline:
+                return False
+            self._next = turn + seconds
+        time.sleep(max(turn - time.monotonic(), 0))
+        return True
+
+    def pause(self, seconds: float) -> None:
+        with self._lock:
+            self._next = max(self._next, time.monotonic() + seconds)
 
 
 _lines: OrderedDict[tuple[str, str, bool], _Line] = OrderedDict()
@@ -174,7 +196,11 @@ class Http:
     Paths are patterns: `read("GET", "/clinic/{id}", {"id": "17-a9"})` encodes the value and logs only the pattern.
     """
 
-    def __init__(self, vendor: str, base_url: str, context: Context, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, vendor: str, base_url: str, context: Context, headers: Mapping[str, str], *, pace: float = 0
+    ) -> None:
+        """`pace`: the seconds that must lie between two calls of this practice, of all processes together."""
+        self._pace = pace
         self._vendor = vendor
         self._base_url = base_url.rstrip("/")
         self._context = context
@@ -224,6 +250,7 @@ class Http:
         *,
         query: Query | None = None,
         body: object = None,
+        form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         limit: float = 25.0,
     ) -> httpx.Response:
@@ -232,7 +259,7 @@ class Http:
         if deadline - time.monotonic() < WRITE_MARGIN:
             raise VendorUnavailable("no time left to send it")
         try:
-            response = self._send("writing", method, path, values, query, body, None, headers, deadline)
+            response = self._send("writing", method, path, values, query, body, form, headers, deadline)
         except NEVER_SENT as error:
             raise VendorUnavailable("could not connect") from error
         except httpx.RequestError as error:  # its widest error: a garbled answer counts too
@@ -258,8 +285,12 @@ class Http:
             raise AuthenticationFailed("the vendor's address is not one") from error
         if query:
             url = url.copy_merge_params({k: _text(v) for k, v in query.items() if v is not None})
-        self._context.before_call()
         line = _line(self._context, url.netloc.decode())
+        if self._pace:
+            turns = self._context.turns or line.turns
+            if not turns.wait(self._pace, deadline):
+                raise VendorUnavailable("the queue of calls is too long", retry_after=5)
+        self._context.before_call()
         if not line.bulkhead.acquire(blocking=False):
             log.warning(
                 "%s %s %s %s refused: too many calls in flight", self._context.practice, self._vendor, method, path
@@ -295,7 +326,10 @@ class Http:
         if status in (401, 403):
             raise AuthenticationFailed(f"status {status}", status=status)
         if status == 429:
-            raise VendorUnavailable("status 429", retry_after=_seconds(response.headers.get("Retry-After")))
+            pause = _seconds(response.headers.get("Retry-After"))
+            if self._pace:
+                (self._context.turns or _line(self._context, response.request.url.netloc.decode()).turns).pause(pause)
+            raise VendorUnavailable("status 429", retry_after=pause)
         if status < 200 or 300 <= status < 400 or status >= 500:
             raise otherwise(f"status {status}")
         return response
