@@ -3,7 +3,8 @@
 SHELL := /bin/sh
 PORT ?= 8000
 PYTHON_VENV := .venv/bin/python
-DEMO := .demo
+DEMO ?= .demo
+DEMO_FOLDER = $(abspath $(DEMO))
 
 .PHONY: setup demo demo-reset serve worker test lock
 
@@ -12,15 +13,15 @@ setup: ## .venv with everything pinned, the translations, the static files
 	@$(PYTHON_VENV) .ci/build
 
 demo: setup ## demo practices on http://127.0.0.1:$(PORT)
-	@mkdir -p $(DEMO)
-	@test -e $(DEMO)/env || (umask 077; $(PYTHON_VENV) .ci/demo_env > $(DEMO)/env)
-	@set -a; . ./$(DEMO)/env; set +a; \
-	  DATABASE_URL="sqlite:///$(CURDIR)/$(DEMO)/demo.sqlite3" EMAIL_URL="filemail:///$(CURDIR)/$(DEMO)/mail" \
+	@mkdir -p $(DEMO_FOLDER)
+	@test -e $(DEMO_FOLDER)/env || (umask 077; $(PYTHON_VENV) .ci/demo_env > $(DEMO_FOLDER)/env)
+	@set -a; . $(DEMO_FOLDER)/env; set +a; \
+	  DATABASE_URL="sqlite:///$(DEMO_FOLDER)/demo.sqlite3" EMAIL_URL="filemail:///$(DEMO_FOLDER)/mail" \
 	  BASE_URL="http://127.0.0.1:$(PORT)" ALLOW_PRIVATE_VENDOR_HOSTS=true \
-	  exec $(PYTHON_VENV) manage.py demo $(DEMO) --port $(PORT)
+	  exec $(PYTHON_VENV) manage.py demo $(DEMO_FOLDER) --port $(PORT)
 
 demo-reset: ## forgets the demo's data
-	@rm -rf $(DEMO)
+	@rm -rf $(DEMO_FOLDER)
 	@echo "The demo starts afresh next time."
 
 serve: setup ## as in production: settings from the environment, on PORT

@@ -268,7 +268,9 @@ def still_offered(booking: Booking) -> bool:
 
 def forget_times(practice: Practice, service_id: str) -> None:
     """A time of this service was taken or given: what was kept of its times is no longer true."""
-    Snapshot.objects.filter(practice=practice, name__startswith=f"times {service_id} ").delete()
+    Snapshot.objects.filter(practice=practice, name__startswith=f"times {service_id} ").update(
+        read_at=timezone.now() - FRESH_TIMES  # read anew for the next page; an older page's times are still known
+    )
 
 
 def _free(

@@ -37,8 +37,8 @@ def confirm(booking: Booking) -> None:
         look_at=now + timedelta(seconds=15),
     ):
         return
-    vendor = vendor_for(booking.practice)
     try:
+        vendor = vendor_for(booking.practice)
         if not vendor.capabilities.reserve and not catalogue.still_offered(booking):
             raise SlotTaken("not offered any more")
         appointment = vendor.book(booking.request())

@@ -37,7 +37,7 @@ def cleaned_text(value: str) -> str:
     """Composed accents, one blank between words, nothing invisible."""
     value = unicodedata.normalize("NFC", value)
     value = "".join(
-        c for c in value if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co") or c in "\u200c\u200d\n"
+        c for c in value if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co") or c in "\u200c\u200d\n\t"
     )
     return re.sub(r"[^\S\n]+", " ", value).strip()
 
@@ -48,10 +48,13 @@ class TextField(forms.CharField):
 
 
 class NameField(TextField):
+    def to_python(self, value: Any) -> str:
+        return re.sub(r"\s+", " ", super().to_python(value))
+
     def validate(self, value: str) -> None:
         super().validate(value)
         if value and not any(c.isalpha() for c in value):
-            raise forms.ValidationError(_("Write the name with letters."))
+            raise forms.ValidationError(_("Enter the name in letters."))
 
 
 class PhoneField(forms.CharField):
@@ -62,7 +65,7 @@ class PhoneField(forms.CharField):
         super().__init__(**options)
 
     def clean(self, value: Any) -> str:
-        text = super().clean(value)
+        text = cleaned_text(super().clean(value))  # one that was copied often has invisible marks around it
         if not text:
             return ""
         try:
@@ -71,7 +74,7 @@ class PhoneField(forms.CharField):
             number = None
         if number is None or not phonenumbers.is_possible_number(number) or not phonenumbers.is_valid_number(number):
             raise forms.ValidationError(
-                _("Write a phone number with its area or country code, for example %(example)s."),
+                _("Enter a phone number with its area or country code, for example %(example)s."),
                 params={"example": example_number(self.country)},
             )
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
@@ -101,6 +104,7 @@ class PersonalNumberField(forms.CharField):
             raise forms.ValidationError(PERSONAL_NUMBER_ERRORS[error.args[0]]) from error
 
 
+PERSONAL_NUMBER_FORMS = {"SE": _("YYYYMMDD-NNNN"), "NO": _("DDMMYY NNNNN")}
 PERSONAL_NUMBER_ERRORS = {
     "form": _("Write the whole personal number, with all its digits."),
     "date": _("The date in this personal number does not exist. Check the digits."),
@@ -165,7 +169,7 @@ def _field(asked: Asked, country: str) -> forms.Field:
         case Field.PERSONAL_NUMBER:
             return PersonalNumberField(
                 label=_("Personal number"),
-                help_text=personal_numbers.EXAMPLES.get(country, ""),
+                help_text=PERSONAL_NUMBER_FORMS.get(country, ""),
                 widget=_text("off", inputmode="text", spellcheck="false"),
                 country=country,
                 max_length=30,
@@ -209,7 +213,7 @@ class DetailsForm(forms.Form):
         if practice.privacy_url:
             self.fields["consent"] = forms.BooleanField(
                 label=_("I have read how my details are used"),
-                error_messages={"required": _("Tick this box to go on.")},
+                error_messages={"required": _("Tick this box to continue.")},
             )
         for name, field in self.fields.items():
             field.error_messages.setdefault("required", REQUIRED)
@@ -254,7 +258,7 @@ def initial(practice: Practice, details: Mapping[str, Any]) -> dict[str, Any]:
 
 
 REQUIRED = _("Fill this in.")
-REFUSED = _("The clinic's booking system did not accept this. Check it and change it if something is wrong.")
+REFUSED = _("The clinic’s booking system did not accept this. Check it and change it if something is wrong.")
 
 
 class ScreeningForm(forms.Form):

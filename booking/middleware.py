@@ -46,9 +46,9 @@ class PracticeMiddleware:
 
     def __call__(self, request: PatientRequest) -> HttpResponse:
         request.practice = cast(Practice | None, SimpleLazyObject(lambda: practice_of(request.path_info)))
-        request.language = settings.LANGUAGE_CODE
+        request.language = translation.get_language_from_request(request)
         practices.begin_page()
-        with translation.override(settings.LANGUAGE_CODE):
+        with translation.override(request.language):
             try:
                 response = self.get_response(request)
             finally:

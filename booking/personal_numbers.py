@@ -5,13 +5,12 @@ them). Norway: five digits more, D-numbers among them.
 """
 
 import re
+import unicodedata
 from datetime import date
 
 from stdnum import luhn
 from stdnum.exceptions import ValidationError
 from stdnum.no import fodselsnummer
-
-EXAMPLES = {"SE": "YYYYMMDD-NNNN", "NO": "DDMMYY NNNNN"}
 
 
 class NotAPersonalNumber(ValueError):
@@ -20,7 +19,9 @@ class NotAPersonalNumber(ValueError):
 
 def read(text: str, country: str, today: date) -> str:
     """The number in the form that vendors take. Raises `NotAPersonalNumber`."""
-    return _norwegian(text) if country == "NO" else _swedish(text, today)
+    text = "".join(str(unicodedata.decimal(c, c)) for c in text)  # some keyboards have digits of their own
+    text = re.sub(r"[\u2010-\u2015\u2212]", "-", text)
+    return _norwegian(text, today) if country == "NO" else _swedish(text, today)
 
 
 def _swedish(text: str, today: date) -> str:
@@ -42,7 +43,7 @@ def _swedish(text: str, today: date) -> str:
     return century + year + month + day + last
 
 
-def _norwegian(text: str) -> str:
+def _norwegian(text: str, today: date) -> str:
     digits = re.sub(r"[\s.-]", "", text)
     if not re.fullmatch(r"\d{11}", digits):
         raise NotAPersonalNumber("form")
@@ -50,6 +51,8 @@ def _norwegian(text: str) -> str:
         born = fodselsnummer.get_birth_date(digits)
     except ValidationError as error:
         raise NotAPersonalNumber("date") from error
+    if born > today:
+        raise NotAPersonalNumber("date")
     if not fodselsnummer.is_valid(digits):
         raise NotAPersonalNumber("control digit")
     return f"{born.year}{digits[2:4]}{digits[:2]}{digits[6:]}"

@@ -85,8 +85,8 @@ def common(request: PatientRequest) -> dict[str, Any]:
 def _other_languages(request: PatientRequest, practice: Practice, language: str) -> list[dict[str, str]]:
     """The same page in the practice's other languages, each under its own name."""
     before, after = f"/{practice.slug}/{language}/", request.get_full_path()
-    if not after.startswith(before):
-        return []
+    if not after.startswith(before) or (request.method == "POST" and after.endswith("/hold/")):
+        return []  # there is no page to go to
     return [
         {
             "code": code,

@@ -6,7 +6,7 @@ from typing import Any
 from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from booking import catalogue, confirmation, holds, ical, reconciliation, steps, tokens
 from booking.forms import DetailsForm, initial, likely_typo
@@ -73,6 +73,8 @@ def confirm(request: PatientRequest, practice: Practice, token: str) -> HttpResp
     language = language_of(request)
     if booking.state in (State.HELD, State.EXPIRED) and not (row.personal and booking.details):
         return see_other(_at("details", practice, language, token))
+    if _has_ended(booking):
+        return see_other(_back_to_times(practice, language, booking, token, ended="1"))
     if request.method == "POST" and row.personal:
         try:
             confirmation.confirm(booking)
@@ -86,10 +88,8 @@ def confirm(request: PatientRequest, practice: Practice, token: str) -> HttpResp
         except OutcomeUnknown:
             pass  # the booking's page says that it is being checked
         return see_other(_at("booking", practice, language, token))
-    if booking.state not in (State.HELD, State.EXPIRED):
+    if booking.state != State.HELD:
         return see_other(_at("booking", practice, language, token))
-    if _has_ended(booking):
-        return see_other(_back_to_times(practice, language, booking, token, ended="1"))
     form = DetailsForm(practice, booking.questions, initial=initial(practice, booking.details))
     context = {
         **_around_booking(request, practice, booking, token),
@@ -110,7 +110,7 @@ def release(request: PatientRequest, practice: Practice, token: str) -> HttpResp
     return see_other(_back_to_times(practice, language_of(request), booking, token))
 
 
-@require_GET
+@require_safe
 def status(request: PatientRequest, practice: Practice, token: str) -> HttpResponse:
     row, booking = _booking(practice, token)
     language = language_of(request)
@@ -127,7 +127,7 @@ def status(request: PatientRequest, practice: Practice, token: str) -> HttpRespo
     return render_page(request, "status", context, part="_state")
 
 
-@require_GET
+@require_safe
 def calendar(request: PatientRequest, practice: Practice, token: str) -> HttpResponse:
     row, booking = _booking(practice, token)
     if not row.personal or booking.state != State.CONFIRMED:

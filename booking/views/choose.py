@@ -5,9 +5,10 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.utils.translation import get_supported_language_variant
 from django.utils.translation.trans_real import parse_accept_lang_header
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from booking import catalogue, tokens
 from booking.forms import ScreeningForm
@@ -19,7 +20,7 @@ from booking.steps import Choice, Position, Step
 ORDER = list(Step)
 
 
-@require_GET
+@require_safe
 def start(request: PatientRequest, practice: Practice) -> HttpResponse:
     """To the practice's page in the visitor's language, as far as the practice has it."""
     language = practice.languages[0]
@@ -43,7 +44,7 @@ def _same(code: str, wanted: str) -> bool:
         return code.partition("-")[0] == wanted.partition("-")[0]
 
 
-@require_GET
+@require_safe
 def service(request: PatientRequest, practice: Practice) -> HttpResponse:
     where = _position(request, practice)
     if where.step is not Step.SERVICE and not _stay(request):
@@ -51,12 +52,12 @@ def service(request: PatientRequest, practice: Practice) -> HttpResponse:
     return _render_step(request, "service", practice, where)
 
 
-@require_GET
+@require_safe
 def clinic(request: PatientRequest, practice: Practice) -> HttpResponse:
     return _choose(request, practice, Step.CLINIC)
 
 
-@require_GET
+@require_safe
 def provider(request: PatientRequest, practice: Practice) -> HttpResponse:
     return _choose(request, practice, Step.PROVIDER)
 
@@ -89,7 +90,7 @@ def screening(request: PatientRequest, practice: Practice) -> HttpResponse:
     return render_page(request, "screening", context)
 
 
-@require_GET
+@require_safe
 def times(request: PatientRequest, practice: Practice) -> HttpResponse:
     where = _position(request, practice)
     if where.step is not Step.TIMES:
@@ -124,7 +125,9 @@ def choice_of(values: Any) -> Choice:
 def own_hold(practice: Practice, choice: Choice) -> Booking | None:
     """The time that this patient holds already, while it is held."""
     row = tokens.find(practice, choice.held)
-    return row.booking if row and row.booking.state == State.HELD else None
+    if row is None or row.booking.state != State.HELD or row.booking.held_until <= timezone.now():
+        return None
+    return row.booking
 
 
 def summary(practice: Practice, language: str, where: Position) -> list[dict[str, Any]]:
@@ -161,8 +164,8 @@ def language_of(request: PatientRequest) -> str:
 
 
 def _stay(request: PatientRequest) -> bool:
-    """Whether the patient came to change a choice, also if there is only one."""
-    return "change" in request.GET
+    """Whether the choice is shown also if there is only one: the patient came to change it, or chose one that is gone."""
+    return "change" in request.GET or "gone" in request.GET
 
 
 def see_other(where: str) -> HttpResponse:

@@ -53,9 +53,9 @@ class Command(BaseCommand):
                 code = processes[0].wait()
             except KeyboardInterrupt:
                 return
-            raise CommandError(
-                f"the web server stopped (exit status {code}). Is port {port} taken? PORT=8001 make demo"
-            )
+            if code:
+                cure = f"Is port {port} taken? PORT=8001 make demo"
+                raise CommandError(f"the web server stopped (exit status {code}). {cure}")
 
     def _say(self, port: int, tables: list[dict[str, Any]], password: str) -> None:
         here = f"http://127.0.0.1:{port}"
