@@ -26,7 +26,7 @@ demo-reset: ## forgets the demo's data
 
 serve: setup ## as in production: settings from the environment, on PORT
 	@$(PYTHON_VENV) manage.py migrate --verbosity 0
-	@exec $(PYTHON_VENV) -m gunicorn --bind 0.0.0.0:$(PORT) --workers 2 --threads 128 --worker-class gthread \
+	@exec $(PYTHON_VENV) -m gunicorn --bind 0.0.0.0:$(PORT) --workers 2 --threads 128 --worker-class gthread --no-control-socket \
 	  --graceful-timeout 30 --max-requests 20000 --max-requests-jitter 2000 booking.wsgi
 
 worker: setup ## the background work beside `make serve`

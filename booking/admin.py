@@ -23,6 +23,7 @@ from vendors.base import VendorError
 
 admin.site.site_header = "Anteroom"
 admin.site.site_title = "Anteroom"
+admin.site.site_url = None  # there is no page above the practices
 admin.site.index_title = _("Your practice")
 
 CONSENT = "consent"
@@ -104,7 +105,14 @@ class PracticeForm(forms.ModelForm):  # type: ignore[type-arg]
         typed = {asked.name: self.cleaned_data.get(f"connection_{asked.name}") for asked in self.asked}
         stored = {asked.name: self.instance.connection.get(asked.name) for asked in self.asked if asked.secret}
         both = {name: stored.get(name) if typed[name] in (None, "") else typed[name] for name in typed}
-        return {name: value for name, value in both.items() if value not in (None, "")}
+        as_the_vendor_has_it = {
+            asked.name: asked.default for asked in self.asked if asked.name not in self.instance.connection
+        }
+        return {
+            name: value
+            for name, value in both.items()
+            if value not in (None, "") and not (name in as_the_vendor_has_it and value == as_the_vendor_has_it[name])
+        }
 
 
 @admin.register(Practice)

@@ -3,7 +3,7 @@
 What is kept lies in the database, so that all processes share it. A time is only ever promised after it was read live.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -118,13 +118,18 @@ def offers(practice: Practice, language: str, service: Service) -> list[Offer]:
                 lambda: practices.vendor_for(practice).offers(service.id, language),
             )
         )
-    said = practices.services_of(practice).get(service.id)
+    return left_by_practice(practice, service.id, found)
+
+
+def left_by_practice(practice: Practice, service_id: str, found: Sequence[Offer]) -> list[Offer]:
+    """What the practice's own settings leave of a service's offers."""
+    said = practices.services_of(practice).get(service_id)
     if said and said.clinics is not None:
-        found = tuple(offer for offer in found if offer.clinic.id in (said.clinics or ()))
+        found = [offer for offer in found if offer.clinic.id in (said.clinics or ())]
     if said and said.providers is not None:
         allowed = said.providers
         narrowed = [replace(o, providers=tuple(p for p in o.providers if p.id in allowed)) for o in found]
-        found = tuple(o for o, before in zip(narrowed, found, strict=True) if o.providers or not before.providers)
+        found = [o for o, before in zip(narrowed, found, strict=True) if o.providers or not before.providers]
     return list(found)
 
 

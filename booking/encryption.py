@@ -4,7 +4,7 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
@@ -23,8 +23,13 @@ def encrypt(text: str) -> str:
 
 
 def decrypt(text: str) -> str:
-    """Raises `InvalidToken` where none of the keys fits."""
-    return _cipher(tuple(settings.FIELD_KEYS)).decrypt(text.encode()).decode()
+    """Raises `ImproperlyConfigured` where none of the keys fits."""
+    try:
+        return _cipher(tuple(settings.FIELD_KEYS)).decrypt(text.encode()).decode()
+    except InvalidToken as error:
+        raise ImproperlyConfigured(
+            "FIELD_KEYS: none of the keys opens what is stored. Add the key that wrote it"
+        ) from error
 
 
 class EncryptedJSONField(models.TextField):  # type: ignore[type-arg]

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from booking import practices
+from booking import catalogue, practices
 from booking.models import Practice
 from vendors.base import (
     AuthenticationFailed,
@@ -53,7 +53,7 @@ def check(practice: Practice) -> Iterator[Finding]:
     try:
         for service in shown:
             found = vendor.offers(service.id, practice.languages[0]) if service.offers is None else service.offers
-            offers += [(service, offer) for offer in found]
+            offers += [(service, offer) for offer in catalogue.left_by_practice(practice, service.id, found)]
     except VendorError as error:
         yield Finding("clinics", False, cure(error))
         return
@@ -78,7 +78,8 @@ def _times(vendor: Vendor, practice: Practice, offers: list[tuple[Service, Offer
                 must_choose = offer.provider_choice is ProviderChoice.REQUIRED
                 provider = offer.providers[0].id if must_choose else None
                 slots = vendor.slots(Search(service.id, first, last, offer.clinic.id, provider, practice.languages[0]))
-                free = [slot for slot in slots if slot.start > timezone.now()]
+                people = {None, *(p.id for p in offer.providers)}
+                free = [slot for slot in slots if slot.start > timezone.now() and slot.provider_id in people]
                 if free:
                     when = f"{free[0].start:%Y-%m-%d %H:%M}"
                     yield Finding("times", True, f"the first for {service.name} at {offer.clinic.name}: {when}")

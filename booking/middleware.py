@@ -6,7 +6,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.middleware.csp import ContentSecurityPolicyMiddleware
 from django.utils import timezone, translation
 from django.utils.csp import CSP
@@ -51,6 +51,11 @@ class PracticeMiddleware:
         with translation.override(request.language):
             try:
                 response = self.get_response(request)
+                if isinstance(response, HttpResponseNotAllowed) and request.method == "GET" and request.practice:
+                    # The address of an answer to a form, opened anew: a browser shows nothing for an empty answer.
+                    page = rendering.render_problem(request, "not_found", status=405)
+                    page["Allow"] = response["Allow"]
+                    response = page
             finally:
                 timezone.deactivate()
         if "/booking/" in request.path_info or "/hold/" in request.path_info or "held=" in request.META["QUERY_STRING"]:

@@ -246,7 +246,11 @@ _NAMES: dict[type, str] = {str: "text", int: "a whole number", bool: "true or fa
 
 
 def _vendor_address_problem(address: str) -> str:
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+        parts.port  # noqa: B018  raises where it is none
+    except ValueError:
+        return f'"{address}" is not an address like https://…'
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return f'"{address}" is not an address like https://…'
     if parts.scheme == "http" and not settings.ALLOW_PRIVATE_VENDOR_HOSTS:
@@ -294,7 +298,7 @@ def slug_problem(value: Any) -> str:
 
 
 def timezone_problem(value: Any) -> str:
-    return "" if value in _zones() else f"{value!r} is not a time zone like Europe/Stockholm"
+    return "" if isinstance(value, str) and value in _zones() else f"{value!r} is not a time zone like Europe/Stockholm"
 
 
 @lru_cache(maxsize=1)
@@ -305,7 +309,9 @@ def _zones() -> set[str]:
 def languages_problem(value: Any) -> str:
     if not isinstance(value, list) or not value or len(set(map(str, value))) != len(value):
         return 'must be a list of different languages, like ["sv", "en"]'
-    unknown = [code for code in value if code not in LANG_INFO or "fallback" in LANG_INFO[code]]
+    unknown = [
+        code for code in value if not isinstance(code, str) or code not in LANG_INFO or "fallback" in LANG_INFO[code]
+    ]
     return f"unknown language {unknown[0]!r}" if unknown else ""
 
 
@@ -317,7 +323,7 @@ def _origins_problem(value: Any) -> str:
 
 def _email_problem(value: Any) -> str:
     try:
-        validate_email(value)
+        validate_email(value if isinstance(value, str) else "")
     except ValidationError:
         return f"{value!r} is not an e-mail address"
     return ""
@@ -332,7 +338,8 @@ def _url_problem(value: Any) -> str:
 
 
 def _vendor_problem(value: Any) -> str:
-    return "" if value in VENDORS else f"unknown vendor {value!r} (known: {', '.join(VENDORS)})"
+    known = isinstance(value, str) and value in VENDORS
+    return "" if known else f"unknown vendor {value!r} (known: {', '.join(VENDORS)})"
 
 
 CHECKS: dict[str, Any] = {
@@ -403,7 +410,7 @@ def faults_in(table: Mapping[str, Any]) -> list[Fault]:
     connection = table.get("connection", {})
     if not isinstance(connection, dict):
         faults.append(Fault("connection", "must be a table"))
-    elif table.get("vendor") in VENDORS and "connection" in table:
+    elif "connection" in table and not _vendor_problem(table.get("vendor")):
         faults += read_connection(table["vendor"], connection)[1]
     faults += _clinic_faults(table)
     services = table.get("service", [])

@@ -17,7 +17,7 @@ window.addEventListener("pageshow", () => {
 
 // Other days: the list is replaced, and the reader is at its heading. Where that fails, the plain link does it.
 document.addEventListener("htmx:afterSwap", (event) => {
-  const heading = event.detail.target.id === "week" && document.querySelector("#week .range");
+  const heading = event.detail.target?.id === "week" && document.querySelector("#week .range");
   if (heading) { heading.focus(); heading.scrollIntoView({ block: "nearest" }); }
 });
 for (const failure of ["htmx:responseError", "htmx:sendError"]) {

@@ -164,7 +164,7 @@ def language_of(request: PatientRequest) -> str:
 
 
 def _stay(request: PatientRequest) -> bool:
-    """Whether the choice is shown also if there is only one: the patient came to change it, or chose one that is gone."""
+    """Whether the choice is shown although there is only one: to change it, or in place of one that is gone."""
     return "change" in request.GET or "gone" in request.GET
 
 

@@ -78,6 +78,7 @@ def _gunicorn(port: int) -> list[str]:
         "--threads=16",
         "--worker-class=gthread",
         "--log-level=warning",
+        "--no-control-socket",
         "booking.wsgi",
     ]
 
