@@ -16,7 +16,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from booking import audit, consent, going_live, practices, reconciliation
+from booking import audit, connections, consent, going_live, practices, reconciliation
 from booking.models import AuditEntry, Booking, Practice, State
 from vendors import VENDORS
 from vendors.base import VendorError
@@ -29,6 +29,10 @@ admin.site.index_title = _("Your practice")
 CONSENT = "consent"
 SHAPES = ("slug", "vendor", "timezone", "languages", "embed_origins", "phone", "privacy_url")
 KEPT = _("Stored. Leave empty to keep it; what is stored is never shown.")
+
+
+def _needs_clinic(practice: Practice) -> bool:
+    return practice.vendor in VENDORS and VENDORS[practice.vendor].needs_clinic
 
 
 class WordsField(forms.CharField):
@@ -60,10 +64,10 @@ class PracticeForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.asked = practices.connection_fields(self.instance.vendor) if self.instance.pk else []
+        self.asked = connections.connection_fields(self.instance.vendor) if self.instance.pk else []
         for asked in self.asked:
             self.fields[f"connection_{asked.name}"] = self._connection_field(asked)
-        if self.instance.pk and VENDORS[self.instance.vendor].needs_clinic:
+        if self.instance.pk and _needs_clinic(self.instance):
             for name, label in (("name", _("Clinic’s name")), ("address", _("Clinic’s address"))):
                 self.fields[f"clinic_{name}"] = forms.CharField(
                     label=label,
@@ -72,7 +76,7 @@ class PracticeForm(forms.ModelForm):  # type: ignore[type-arg]
                     widget=forms.TextInput({"class": "vTextField"}),
                 )
 
-    def _connection_field(self, asked: practices.ConnectionField) -> forms.Field:
+    def _connection_field(self, asked: connections.ConnectionField) -> forms.Field:
         stored = self.instance.connection.get(asked.name)
         label = asked.name.replace("_", " ").capitalize()
         wide = forms.TextInput({"class": "vTextField"})
@@ -93,7 +97,7 @@ class PracticeForm(forms.ModelForm):  # type: ignore[type-arg]
             if problem:
                 self.add_error(name, problem)
         if self.asked and values.get("vendor") == self.instance.vendor:
-            for fault in practices.read_connection(self.instance.vendor, self.connection())[1]:
+            for fault in connections.read_connection(self.instance.vendor, self.connection())[1]:
                 field = fault.key.replace("connection.", "connection_", 1)
                 self.add_error(field if field in self.fields else None, fault.text)
         return values
@@ -120,14 +124,15 @@ class PracticeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = PracticeForm
     list_display = ("name", "slug", "vendor", "timezone")
     search_fields = ("name", "slug")
+    actions = None  # several practices are not deleted at one click
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         parts: list[Any] = [(None, {"fields": list(PracticeForm.Meta.fields)})]
         if obj:
-            names = [f"connection_{asked.name}" for asked in practices.connection_fields(obj.vendor)]
+            names = [f"connection_{asked.name}" for asked in connections.connection_fields(obj.vendor)]
             about = _("How we reach the practice’s booking system. After a change, check it with check_practice.")
             parts.append((_("Connection"), {"fields": names, "description": about}))
-            if VENDORS[obj.vendor].needs_clinic:
+            if _needs_clinic(obj):
                 about = _("This booking system does not know them, and patients want to.")
                 parts.append((_("Clinic"), {"fields": ["clinic_name", "clinic_address"], "description": about}))
         return parts
@@ -222,9 +227,6 @@ class PracticeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def delete_model(self, request: HttpRequest, obj: Practice) -> None:
         super().delete_model(request, obj)
         audit.write(audit.staff(request.user.get_username()), "practice deleted", practice=obj.slug)
-
-    def get_actions(self, request: HttpRequest, *args: Any, **options: Any) -> dict[str, Any]:
-        return {}  # several practices are not deleted at one click
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]

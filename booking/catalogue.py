@@ -12,7 +12,7 @@ from django.core import signing
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from booking import audit, collisions, practices, steps
+from booking import audit, collisions, connections, practices, steps
 from booking.models import Booking, Practice, Snapshot
 from booking.steps import ANY, Choice, Position
 from vendors.base import Offer, ScreeningQuestion, Search, Service, Slot, UnexpectedResponse, VendorUnavailable
@@ -89,7 +89,7 @@ def services(practice: Practice, language: str) -> list[Service]:
         FRESH_LISTS,
         STALE_LISTS,
         list[Service],
-        lambda: practices.vendor_for(practice).services(language),
+        lambda: connections.vendor_for(practice).services(language),
     )
     own = practices.services_of(practice)
     shown = []
@@ -115,7 +115,7 @@ def offers(practice: Practice, language: str, service: Service) -> list[Offer]:
                 FRESH_LISTS,
                 STALE_LISTS,
                 list[Offer],
-                lambda: practices.vendor_for(practice).offers(service.id, language),
+                lambda: connections.vendor_for(practice).offers(service.id, language),
             )
         )
     return left_by_practice(practice, service.id, found)
@@ -234,7 +234,7 @@ def read_live(practice: Practice, language: str, where: Position, slot_id: str) 
 
     Where the vendor reserves, its reservation is the live reading, so a slot seen lately will do.
     """
-    vendor = practices.vendor_for(practice)
+    vendor = connections.vendor_for(practice)
     known = seen(practice, where, slot_id)
     if vendor.capabilities.reserve and known:
         return known
@@ -268,7 +268,7 @@ def still_offered(booking: Booking) -> bool:
         provider_id=booking.provider_id or None,
         language=booking.language,
     )
-    return any(slot.id == booking.slot_id for slot in practices.vendor_for(booking.practice).slots(search))
+    return any(slot.id == booking.slot_id for slot in connections.vendor_for(booking.practice).slots(search))
 
 
 def forget_times(practice: Practice, service_id: str) -> None:
@@ -297,7 +297,7 @@ def _free(
 def _first_free_day(
     practice: Practice, language: str, where: Position, first: date, end: date, own: Booking | None
 ) -> date | None:
-    vendor = practices.vendor_for(practice)
+    vendor = connections.vendor_for(practice)
     day = first
     while day <= end:
         last = min(max(vendor.window(day)[1], day), end)
@@ -310,7 +310,7 @@ def _first_free_day(
 
 def _slots(practice: Practice, language: str, where: Position, first: date, last: date) -> list[Slot]:
     """All slots of these days as last read, at most `FRESH_TIMES` old; read in the vendor's own windows."""
-    vendor = practices.vendor_for(practice)
+    vendor = connections.vendor_for(practice)
     today = timezone.now().astimezone(practice.zone).date()
     slots: list[Slot] = []
     day = first

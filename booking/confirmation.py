@@ -5,8 +5,8 @@ from datetime import timedelta
 from django.utils import timezone
 
 from booking import audit, catalogue, lifecycle
+from booking.connections import vendor_for
 from booking.models import Booking, State
-from booking.practices import vendor_for
 from vendors.base import InvalidPatient, OutcomeUnknown, SlotTaken, VendorError
 
 FIRST_LOOK_AFTER = timedelta(seconds=4)

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
-from booking import practices
+from booking import connections, practices
 from booking.models import Practice
 from vendors.base import Unsupported
 
@@ -27,12 +27,12 @@ def begin(practice: Practice, redirect_uri: str) -> tuple[str, Asked]:
     asked = Asked(practice.pk, secrets.token_urlsafe(32), secrets.token_urlsafe(64))
     digest = hashlib.sha256(asked.verifier.encode()).digest()
     challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-    return practices.vendor_for(practice).consent_address(redirect_uri, asked.state, challenge), asked
+    return connections.vendor_for(practice).consent_address(redirect_uri, asked.state, challenge), asked
 
 
 def finish(practice: Practice, asked: Asked, code: str, redirect_uri: str, *, actor: str) -> None:
     """Exchanges the code, and stores the connection that it gives. Raises what the vendor raises."""
-    vendor = practices.vendor_for(practice, budget=SECONDS)
+    vendor = connections.vendor_for(practice, budget=SECONDS)
     if not vendor.capabilities.consent:
         raise Unsupported("consent")
     connection = values_of(vendor.connected(code, asked.verifier, redirect_uri))

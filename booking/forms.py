@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from booking import personal_numbers
+from booking.connections import country_of, vendor_for
 from booking.models import Practice
-from booking.practices import country_of, vendor_for
 from vendors.base import Asked, Field, ScreeningQuestion
 
 MAIL_DOMAINS = [

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from booking import catalogue, practices
+from booking import catalogue, connections, practices
 from booking.models import Practice
 from vendors.base import (
     AuthenticationFailed,
@@ -33,7 +33,7 @@ class Finding:
 def check(practice: Practice) -> Iterator[Finding]:
     """Findings about credentials, services, clinics, providers and times; ends at the first that stops the rest."""
     try:
-        vendor = practices.vendor_for(practice, budget=SECONDS)
+        vendor = connections.vendor_for(practice, budget=SECONDS)
         services = vendor.services(practice.languages[0])
     except VendorError as error:
         yield Finding("credentials", False, cure(error))
@@ -71,9 +71,10 @@ def check(practice: Practice) -> Iterator[Finding]:
 
 def _times(vendor: Vendor, practice: Practice, offers: list[tuple[Service, Offer]]) -> Iterator[Finding]:
     today = timezone.now().astimezone(practice.zone).date()
-    first, last = max(vendor.window(today)[0], today), min(vendor.window(today)[1], today + timedelta(days=60))
+    first, end = today, today + catalogue.HORIZON
     try:
-        for _month in range(2):
+        while first <= end:
+            last = min(max(vendor.window(first)[1], first), end)
             for service, offer in offers:
                 must_choose = offer.provider_choice is ProviderChoice.REQUIRED
                 provider = offer.providers[0].id if must_choose else None
@@ -84,16 +85,16 @@ def _times(vendor: Vendor, practice: Practice, offers: list[tuple[Service, Offer
                     when = f"{free[0].start:%Y-%m-%d %H:%M}"
                     yield Finding("times", True, f"the first for {service.name} at {offer.clinic.name}: {when}")
                     return
-            first, last = last + timedelta(days=1), vendor.window(last + timedelta(days=1))[1]
+            first = last + timedelta(days=1)
     except VendorError as error:
         yield Finding("times", False, cure(error))
         return
-    yield Finding("times", False, f"none is free until {last}. Publish times in the practice system")
+    yield Finding("times", False, f"none is free until {end}. Publish times in the practice system")
 
 
 def cure(error: VendorError) -> str:
     """What is wrong, for the people who run a practice, and what to do about it."""
-    if isinstance(error, practices.NotConnected):
+    if isinstance(error, connections.NotConnected):
         return f"the connection is not filled in: {error}"
     if isinstance(error, AuthenticationFailed) and error.status == 403:
         return (

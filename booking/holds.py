@@ -10,11 +10,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from booking import audit, catalogue, collisions, lifecycle, tokens
+from booking.connections import vendor_for
 from booking.models import Booking, Practice, State
-from booking.practices import vendor_for
 from booking.steps import Position
 from vendors.base import Reservation, Slot, SlotTaken, Vendor, VendorError
 
@@ -99,9 +100,9 @@ def release(booking: Booking, *, because: str = "", keep_details: bool = True) -
     changes: dict[str, Any] = {} if keep_details else {"details": {}}
     released = lifecycle.move(booking, State.HELD, State.RELEASED, actor=audit.PATIENT, outcome=because, **changes)
     if released and booking.reservation_id:
-        vendor = vendor_for(booking.practice)
-        if vendor.capabilities.release:
-            with contextlib.suppress(VendorError):  # it lapses there by itself
+        with contextlib.suppress(VendorError):  # it lapses there by itself
+            vendor = vendor_for(booking.practice)
+            if vendor.capabilities.release:
                 vendor.release(booking.reservation_id)
                 Booking.objects.filter(pk=booking.pk).update(reserved_until=None)
     return released
@@ -113,21 +114,30 @@ def expire_due() -> int:
     return sum(lifecycle.move(booking, State.HELD, State.EXPIRED, actor=audit.WORKER) for booking in due)
 
 
+def kept_after_release(booking: Booking | None, service_id: str) -> Booking | None:
+    """The time that this patient gave back last, for this service, while the vendor keeps it for us all the same."""
+    if booking is None or not booking.visit:
+        return None
+    given_back = _living_reservations(booking).filter(service_id=service_id, start__gt=timezone.now())
+    return given_back.order_by("-changed_at").first()
+
+
 def _is_held(booking: Booking) -> bool:
     return booking.state == State.HELD and booking.held_until > timezone.now()
 
 
 def _living_reservation(previous: Booking | None, slot_id: str) -> Booking | None:
     """An earlier booking of the same patient for this slot that the vendor still keeps for us, and we gave up."""
-    if previous is None:
-        return None
+    return _living_reservations(previous).filter(slot_id=slot_id).first() if previous else None
+
+
+def _living_reservations(booking: Booking) -> QuerySet[Booking]:
     return Booking.objects.filter(
-        practice=previous.practice,
-        visit=previous.visit,
-        slot_id=slot_id,
+        practice=booking.practice,
+        visit=booking.visit,
         state__in=[State.RELEASED, State.EXPIRED],
         reserved_until__gt=timezone.now() + timedelta(minutes=1),
-    ).first()
+    )
 
 
 def _new(practice: Practice, language: str, where: Position, slot: Slot, previous: Booking | None) -> Booking:

@@ -13,7 +13,7 @@ from django.utils.csp import CSP
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.csrf import csrf_exempt
 
-from booking import audit, practices, rendering
+from booking import audit, connections, practices, rendering
 from booking.models import Practice
 from booking.rendering import PatientRequest
 from vendors.base import AuthenticationFailed, UnexpectedResponse, VendorError
@@ -47,8 +47,7 @@ class PracticeMiddleware:
     def __call__(self, request: PatientRequest) -> HttpResponse:
         request.practice = cast(Practice | None, SimpleLazyObject(lambda: practice_of(request.path_info)))
         request.language = translation.get_language_from_request(request)
-        practices.begin_page()
-        with translation.override(request.language):
+        with connections.page(), translation.override(request.language):
             try:
                 response = self.get_response(request)
                 if isinstance(response, HttpResponseNotAllowed) and request.method == "GET" and request.practice:

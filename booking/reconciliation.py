@@ -6,8 +6,8 @@ from datetime import timedelta
 from django.utils import timezone
 
 from booking import audit, catalogue, confirmation, lifecycle
+from booking.connections import vendor_for
 from booking.models import Booking, State
-from booking.practices import vendor_for
 from vendors.base import VendorError
 
 log = logging.getLogger(__name__)

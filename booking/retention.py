@@ -9,6 +9,8 @@ from booking.models import Booking, Snapshot, State, VendorMemory
 
 UNFINISHED_FOR = timedelta(hours=1)
 """So long a patient whose hold ran out, or whose time was taken, finds again what was typed."""
+NEVER_SETTLED_FOR = timedelta(days=7)
+"""So long after its time an unknown outcome keeps what staff need to settle it by hand."""
 ROWS_WITHOUT_DETAILS_FOR = timedelta(days=30)
 
 
@@ -17,7 +19,8 @@ def forget_due() -> None:
     now = timezone.now()
     ended = Q(state__in=[State.RELEASED, State.EXPIRED, State.FAILED], changed_at__lt=now - UNFINISHED_FOR)
     over = Q(state__in=[State.CONFIRMED, State.CANCELLED], end__lt=now)
-    Booking.objects.filter(ended | over).exclude(details="").update(details={})
+    never_settled = Q(state=State.CHECKING, end__lt=now - NEVER_SETTLED_FOR)
+    Booking.objects.filter(ended | over | never_settled).exclude(details="").update(details={})
     unfinished = Q(state__in=[State.RELEASED, State.EXPIRED], changed_at__lt=now - ROWS_WITHOUT_DETAILS_FOR)
     Booking.objects.filter(unfinished).delete()
     Snapshot.objects.filter(read_at__lt=now - timedelta(days=1)).delete()

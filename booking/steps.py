@@ -98,6 +98,9 @@ def position(
 
     here = Position(Step.CLINIC, choice, services, service, offers)
     offer = _offer(choice.clinic, offers)
+    if not choice.clinic and choice.provider not in ("", ANY):  # whoever is at one clinic only leads there
+        with_them = [o for o in offers if any(p.id == choice.provider for p in o.providers)]
+        offer = offer or (with_them[0] if len(with_them) == 1 else None)
     if offer is None and not (choice.clinic == ANY and here.any_clinic):
         gone = Step.CLINIC if choice.clinic not in ("", ANY) else ""
         return replace(here, choice=replace(choice, clinic="", provider=""), gone=gone)

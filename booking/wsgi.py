@@ -14,4 +14,4 @@ application = get_wsgi_application()
 def close_pool() -> None:
     """Otherwise a process that ends waits twenty seconds for the pool's own threads."""
     if connection.vendor == "postgresql":
-        connection.close_pool()  # type: ignore[attr-defined]  of that backend alone
+        connection.close_pool()  # type: ignore[attr-defined]

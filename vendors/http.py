@@ -33,8 +33,6 @@ from vendors.base import (
 log = logging.getLogger("vendors.http")
 # httpx would write whole addresses, and some vendors take a patient in the query. A filter survives a later dictConfig.
 logging.getLogger("httpx").addFilter(lambda record: False)
-# httpx logs each whole address; with Opus a personal number stands in the query. The log line is ours alone.
-logging.getLogger("httpx").addFilter(lambda record: False)
 
 CALLS_IN_FLIGHT = 32
 """The bulkhead: so many calls of one practice at once, then refused. One hanging vendor must not freeze the others."""

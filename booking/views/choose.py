@@ -10,7 +10,7 @@ from django.utils.translation import get_supported_language_variant
 from django.utils.translation.trans_real import parse_accept_lang_header
 from django.views.decorators.http import require_http_methods, require_safe
 
-from booking import catalogue, tokens
+from booking import catalogue, holds, tokens
 from booking.forms import ScreeningForm
 from booking.middleware import patient_form
 from booking.models import Booking, Practice, State
@@ -101,6 +101,7 @@ def times(request: PatientRequest, practice: Practice) -> HttpResponse:
         **around(practice, request, where),
         "week": week,
         "own": own,
+        "given_back": None if own else _given_back(practice, where.choice),
         "held": where.choice.held or tokens.new(),
         "earlier": _times(request, practice, where, week.earlier),
         "later": _times(request, practice, where, week.later),
@@ -128,6 +129,12 @@ def own_hold(practice: Practice, choice: Choice) -> Booking | None:
     if row is None or row.booking.state != State.HELD or row.booking.held_until <= timezone.now():
         return None
     return row.booking
+
+
+def _given_back(practice: Practice, choice: Choice) -> Booking | None:
+    """The time that this patient gave back, and may take up again, although the vendor does not list it."""
+    row = tokens.find(practice, choice.held)
+    return holds.kept_after_release(row.booking, choice.service) if row else None
 
 
 def summary(practice: Practice, language: str, where: Position) -> list[dict[str, Any]]:

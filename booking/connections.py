@@ -1,0 +1,247 @@
+"""How we reach a practice's vendor: its connection, what the vendor remembers, and `vendor_for`, its only maker.
+
+Nothing else reads a key of `Practice.connection`.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import MISSING, dataclass, fields
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import phonenumbers
+from babel.core import get_global
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from booking.models import Practice, Turn, VendorMemory
+from vendors import VENDORS, connect
+from vendors.base import AuthenticationFailed, Context, Secret, Url, Vendor
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One mistake in a practice's settings: the key it stands under, and what is wrong with it."""
+
+    key: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.text}"
+
+
+class NotConnected(AuthenticationFailed):
+    """The practice's connection is not filled in yet, or no longer fits its vendor."""
+
+
+# --- The practice's vendor -------------------------------------------------------------------------------------------
+
+
+_page_ends: ContextVar[float] = ContextVar("page_ends")
+
+
+@contextmanager
+def page() -> Iterator[None]:
+    """Within it, the vendor calls take at most `PAGE_SECONDS` together, whoever makes them."""
+    token = _page_ends.set(time.monotonic() + settings.PAGE_SECONDS)
+    try:
+        yield
+    finally:
+        _page_ends.reset(token)
+
+
+def vendor_for(practice: Practice, *, budget: float | None = None) -> Vendor:
+    """This practice's booking system. Raises `NotConnected`.
+
+    `budget`: seconds for all its calls together; without one, what is left of the page's.
+    """
+    background = budget is not None
+    if budget is None:
+        budget = _page_ends.get(time.monotonic() + settings.PAGE_SECONDS) - time.monotonic()
+    values, faults = read_connection(practice.vendor, practice.connection)
+    if faults:
+        raise NotConnected("; ".join(map(str, faults)))
+    context = Context(
+        practice=practice.slug,
+        timezone=practice.zone,
+        country=country_of(practice),
+        store=DatabaseStore(practice),
+        allow_private_hosts=settings.ALLOW_PRIVATE_VENDOR_HOSTS,
+        budget=budget,
+        before_call=release_connection,
+        turns=DatabaseTurns(practice, background),
+        clinic_name=practice.clinic.get("name", ""),
+        clinic_address=practice.clinic.get("address", ""),
+    )
+    return connect(practice.vendor, values, context)
+
+
+def country_of(practice: Practice) -> str:
+    """ISO 3166-1 alpha-2, from the practice's phone number where that is international, else from its time zone."""
+    try:
+        region = phonenumbers.region_code_for_number(phonenumbers.parse(practice.phone))
+    except phonenumbers.NumberParseException:
+        region = None
+    return region or get_global("zone_territories").get(practice.timezone, "SE")
+
+
+def release_connection() -> None:
+    """Before and between calls to a vendor nothing of ours is open: no transaction, no connection to the database."""
+    if connection.in_atomic_block:
+        raise RuntimeError("a vendor is called inside a transaction")
+    connection.close()
+
+
+@dataclass(slots=True)
+class DatabaseTurns:
+    """`vendors.base.Turns`, for all processes: each call for a patient reserves the next turn, and waits for it.
+
+    A background call reserves nothing ahead, so a patient waits for at most the one that is under way.
+    """
+
+    practice: Practice
+    background: bool
+
+    def wait(self, seconds: float, deadline: float) -> bool:
+        length = timedelta(seconds=seconds)
+        while True:
+            left = deadline - time.monotonic()
+            with transaction.atomic():
+                turn, _new = Turn.objects.select_for_update().get_or_create(
+                    practice=self.practice, defaults={"free_at": timezone.now()}
+                )
+                now = timezone.now()
+                wait = max((turn.free_at - now).total_seconds(), 0)
+                if wait >= left:
+                    return False
+                mine = not self.background or wait == 0
+                if mine:
+                    turn.free_at = max(turn.free_at, now) + length
+                    turn.save()
+            release_connection()
+            time.sleep(wait)
+            if mine:
+                return True
+
+    def pause(self, seconds: float) -> None:
+        until = timezone.now() + timedelta(seconds=seconds)
+        Turn.objects.update_or_create(practice=self.practice, defaults={"free_at": until})
+        release_connection()
+
+
+@dataclass(slots=True)
+class DatabaseStore:
+    """`vendors.base.Store`, shared by all processes."""
+
+    practice: Practice
+
+    def get(self, key: str) -> str | None:
+        now = timezone.now()
+        row = VendorMemory.objects.filter(practice=self.practice, name=key, ends_at__gt=now).first()
+        release_connection()
+        return row.value if row else None
+
+    def put(self, key: str, value: str, seconds: float) -> None:
+        VendorMemory.objects.update_or_create(
+            practice=self.practice,
+            name=key,
+            defaults={"value": value, "ends_at": timezone.now() + timedelta(seconds=seconds)},
+        )
+        release_connection()
+
+    def forget(self, key: str) -> None:
+        VendorMemory.objects.filter(practice=self.practice, name=key).delete()
+        release_connection()
+
+    def lease(self, key: str, seconds: float) -> bool:
+        now = timezone.now()
+        VendorMemory.objects.filter(practice=self.practice, name=key, ends_at__lte=now).delete()
+        try:
+            with transaction.atomic():
+                VendorMemory.objects.create(
+                    practice=self.practice, name=key, value="leased", ends_at=now + timedelta(seconds=seconds)
+                )
+        except IntegrityError:
+            return False
+        finally:
+            release_connection()
+        return True
+
+
+# --- A connection's fields, from the vendor's own dataclass ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionField:
+    """What an admin fills in for one vendor."""
+
+    name: str
+    type: type
+    required: bool
+    default: Any = None
+
+    @property
+    def secret(self) -> bool:
+        return self.type is Secret
+
+
+def connection_fields(vendor: str) -> list[ConnectionField]:
+    """None for an unknown vendor."""
+    if vendor not in VENDORS:
+        return []
+    return [
+        ConnectionField(f.name, f.type, f.default is MISSING, None if f.default is MISSING else f.default)  # type: ignore[arg-type]
+        for f in fields(VENDORS[vendor].Connection)
+    ]
+
+
+def read_connection(vendor: str, values: Mapping[str, Any]) -> tuple[Any, list[Fault]]:
+    """The vendor's `Connection` made of these values, or None and what is wrong with them."""
+    if vendor not in VENDORS:
+        return None, [Fault("vendor", f'unknown vendor "{vendor}" (known: {", ".join(VENDORS)})')]
+    known = {f.name: f for f in connection_fields(vendor)}
+    faults = [Fault(f"connection.{key}", "unknown key") for key in values if key not in known]
+    given = {}
+    for name, asked in known.items():
+        value = values.get(name)
+        if value is None or value == "":
+            if asked.required:
+                faults.append(Fault(f"connection.{name}", "is missing"))
+            continue
+        wanted: type = str if issubclass(asked.type, str) else asked.type
+        if wanted is str and isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)  # ids are often typed without quotes
+        if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+            faults.append(Fault(f"connection.{name}", f"must be {_NAMES[wanted]}"))
+        elif asked.type is Url and (problem := _vendor_address_problem(str(value))):
+            faults.append(Fault(f"connection.{name}", problem))
+        else:
+            given[name] = asked.type(value)
+    if faults:
+        return None, faults
+    try:
+        return VENDORS[vendor].Connection(**given), []
+    except ValueError as error:
+        return None, [Fault("connection", str(error))]
+
+
+_NAMES: dict[type, str] = {str: "text", int: "a whole number", bool: "true or false"}
+
+
+def _vendor_address_problem(address: str) -> str:
+    try:
+        parts = urlsplit(address)
+        parts.port  # noqa: B018  raises where it is none
+    except ValueError:
+        return f'"{address}" is not an address like https://…'
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return f'"{address}" is not an address like https://…'
+    if parts.scheme == "http" and not settings.ALLOW_PRIVATE_VENDOR_HOSTS:
+        return "must begin with https://"
+    if parts.username or parts.password or parts.query or parts.fragment:
+        return "must hold no user, query or fragment"
+    return ""

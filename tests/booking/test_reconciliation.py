@@ -1,0 +1,263 @@
+"""Bookings of unknown outcome are settled by looking, and never by sending again."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from booking import confirmation, reconciliation
+from booking.models import AuditEntry, Booking, Practice, State
+from tests.booking.journey import ago, change, entries, hold, ready, states, unknown
+from tests.fake_vendor import Diary, Entry
+from vendors.base import (
+    AuthenticationFailed,
+    OutcomeUnknown,
+    SlotTaken,
+    UnexpectedResponse,
+    VendorError,
+    VendorUnavailable,
+)
+
+
+def look(booking: Booking) -> bool:
+    """The look that the worker takes when it is due."""
+    change(booking, look_at=ago(seconds=1))
+    return reconciliation.settle(booking)
+
+
+def sent(booking: Booking, **length: float) -> Booking:
+    """As if it had been sent so long ago."""
+    return change(booking, checking_since=ago(**length))
+
+
+# --- Found -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_booking_whose_answer_was_lost_is_found_and_confirmed(practice: Practice, diary: Diary) -> None:
+    booking = unknown(practice, diary, booked=True)
+    assert look(booking)
+    booking.refresh_from_db()
+    assert booking.state == State.CONFIRMED
+    assert booking.appointment_id == diary.entries[0].id
+    assert diary.count("book") == 1
+    assert entries(booking)[-1] == ("worker", "booking confirmed", "")
+
+
+def test_one_that_arrives_late_is_found_late(practice: Practice, diary: Diary) -> None:
+    booking = unknown(practice, diary, booked=True)
+    late = diary.entries.pop()
+    assert not look(booking)
+    diary.entries.append(late)
+    assert look(sent(booking, seconds=71))
+    assert states() == ["confirmed"]
+
+
+def test_what_only_the_look_up_needed_is_forgotten(practice: Practice, diary: Diary) -> None:
+    booking = ready(practice, diary, personal_number="198112289874")
+    diary.lose_answer_after("book")
+    with pytest.raises(OutcomeUnknown):
+        confirmation.confirm(booking)
+    booking.refresh_from_db()
+    assert booking.details["personal_number"] == "198112289874"
+    look(booking)
+    booking.refresh_from_db()
+    assert "personal_number" not in booking.details
+
+
+def test_a_diary_that_has_it_twice_is_a_matter_for_the_log(
+    practice: Practice, diary: Diary, caplog: pytest.LogCaptureFixture
+) -> None:
+    booking = unknown(practice, diary, booked=True)
+    diary.entries.append(diary.entries[0])
+    assert look(booking)
+    assert f"{booking.reference}: the vendor has 2 entries" in caplog.text
+
+
+# --- Absent ----------------------------------------------------------------------------------------------------------
+
+
+def test_one_empty_look_proves_nothing(practice: Practice, diary: Diary) -> None:
+    booking = sent(unknown(practice, diary, booked=False), minutes=10)
+    assert not look(booking)
+    assert states() == ["checking"]
+
+
+def test_two_early_empty_looks_prove_nothing(practice: Practice, diary: Diary) -> None:
+    booking = unknown(practice, diary, booked=False)
+    for _look in range(3):
+        assert not look(booking)
+    assert states() == ["checking"]
+
+
+def test_a_second_empty_look_later_than_the_vendor_can_be_working_settles_it(practice: Practice, diary: Diary) -> None:
+    booking = unknown(practice, diary, booked=False)
+    assert not look(booking)
+    assert look(sent(booking, seconds=71))
+    booking.refresh_from_db()
+    assert booking.state == State.FAILED
+    assert booking.look_at is None
+    assert entries(booking)[-1] == ("worker", "booking failed", "the vendor does not have it")
+
+
+def test_a_booking_that_failed_frees_its_time(practice: Practice, diary: Diary) -> None:
+    booking = unknown(practice, diary, booked=False)
+    slot = booking.slot()
+    with pytest.raises(SlotTaken):
+        hold(practice, slot)
+    look(booking)
+    look(sent(booking, seconds=71))
+    assert hold(practice, slot).booking.state == State.HELD
+
+
+def test_the_next_look_is_when_an_empty_one_counts(practice: Practice, diary: Diary) -> None:
+    booking = unknown(practice, diary, booked=False)
+    look(booking)
+    booking.refresh_from_db()
+    assert booking.look_at is not None
+    assert timedelta(seconds=5) < booking.look_at - timezone.now() <= timedelta(seconds=10)
+    look(booking)
+    booking.refresh_from_db()
+    assert booking.checking_since is not None
+    assert booking.look_at is not None
+    counts = booking.checking_since + reconciliation.STILL_WORKING
+    assert counts < booking.look_at < counts + timedelta(seconds=5)
+
+
+def test_nothing_is_ever_sent_again(practice: Practice, diary: Diary) -> None:
+    booking = unknown(practice, diary, booked=False)
+    for seconds in (5, 20, 71, 200):
+        look(sent(booking, seconds=seconds))
+    assert diary.count("book") == 1
+    assert diary.entries == []
+
+
+# --- A crash between writing down and sending ------------------------------------------------------------------------
+
+
+def test_a_booking_that_was_written_down_and_never_sent_ends_as_failed(practice: Practice, diary: Diary) -> None:
+    booking = change(
+        ready(practice, diary), state=State.CHECKING, checking_since=ago(seconds=20), look_at=ago(seconds=5)
+    )
+    assert reconciliation.settle_due() == 0
+    booking.refresh_from_db()
+    look(sent(booking, seconds=71))
+    assert states() == ["failed"]
+    assert (diary.count("book"), diary.entries) == (0, [])
+
+
+def test_a_crash_after_the_booking_ends_as_confirmed(practice: Practice, diary: Diary) -> None:
+    booking = ready(practice, diary)
+
+    class Crash(Exception):
+        pass
+
+    diary.fail("book", Crash(), done=True)
+    with pytest.raises(Crash):
+        confirmation.confirm(booking)
+    change(booking, look_at=ago(seconds=1))
+    assert reconciliation.settle_due() == 1
+    assert states() == ["confirmed"]
+
+
+# --- A look that fails -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "error", [VendorUnavailable("down"), AuthenticationFailed("status 401"), UnexpectedResponse("odd")]
+)
+def test_a_look_that_fails_settles_nothing(practice: Practice, diary: Diary, error: VendorError) -> None:
+    booking = sent(unknown(practice, diary, booked=True), seconds=71)
+    diary.fail("find", error)
+    assert not look(booking)
+    booking.refresh_from_db()
+    assert booking.state == State.CHECKING
+    assert booking.look_at is not None
+    assert timedelta(seconds=10) < booking.look_at - timezone.now() <= timedelta(seconds=20)
+    assert AuditEntry.objects.filter(action="vendor trouble", practice="norr").exists()
+
+
+def test_looks_that_fail_are_no_empty_looks(practice: Practice, diary: Diary) -> None:
+    booking = sent(unknown(practice, diary, booked=False), minutes=10)
+    diary.fail("find", VendorUnavailable("down"), times=5)
+    for _look in range(5):
+        look(booking)
+    booking.refresh_from_db()
+    assert (booking.state, booking.first_empty_look_at) == (State.CHECKING, None)
+
+
+def test_a_practice_whose_connection_no_longer_fits_does_not_stop_the_others(practice: Practice, diary: Diary) -> None:
+    first = change(unknown(practice, diary, booked=True), look_at=ago(seconds=9))
+    second = change(ready(practice, diary), state=State.CHECKING, checking_since=ago(minutes=2), look_at=ago(seconds=1))
+    diary.fail("find", AuthenticationFailed("status 401"))
+    reconciliation.settle_due()
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert first.state == State.CHECKING
+    assert second.first_empty_look_at is not None  # it was looked at
+
+
+# --- Who looks, and when ---------------------------------------------------------------------------------------------
+
+
+def test_only_what_is_due_is_looked_at(practice: Practice, diary: Diary) -> None:
+    booking = unknown(practice, diary, booked=True)
+    assert reconciliation.settle_due() == 0
+    assert diary.count("find") == 0
+    change(booking, look_at=ago(seconds=1))
+    assert reconciliation.settle_due() == 1
+    assert diary.count("find") == 1
+
+
+def test_of_two_workers_one_looks(practice: Practice, diary: Diary) -> None:
+    booking = change(unknown(practice, diary, booked=True), look_at=ago(seconds=1))
+    other = Booking.objects.get(pk=booking.pk)
+    assert reconciliation.settle(booking)
+    assert not reconciliation.settle(other)
+    assert diary.count("find") == 1
+
+
+def test_while_one_worker_looks_another_does_not(practice: Practice, diary: Diary) -> None:
+    change(unknown(practice, diary, booked=True), look_at=ago(seconds=1))
+    diary.meanwhile("find", lambda: reconciliation.settle_due())
+    assert reconciliation.settle_due() == 1
+    assert diary.count("find") == 1
+
+
+def test_a_late_answer_and_a_look_confirm_it_once(practice: Practice, diary: Diary) -> None:
+    """The call that booked is still under way when the worker looks."""
+    booking = ready(practice, diary)
+    page = Booking.objects.get(pk=booking.pk)
+
+    def worker_looks() -> None:
+        diary.entries.append(Entry("a-late", page.slot(), page.request()))
+        page.refresh_from_db()
+        look(page)
+        diary.entries.clear()  # so that the call under way is answered too
+
+    diary.meanwhile("book", worker_looks)
+    confirmation.confirm(booking)
+    assert (booking.state, booking.appointment_id) == (State.CONFIRMED, "a-late")
+    assert [what for _who, what, _outcome in entries(booking)].count("booking confirmed") == 1
+
+
+# --- When people have to look ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("minutes", "theirs"), [(0, False), (14.9, False), (15.1, True), (600, True)])
+def test_after_a_quarter_of_an_hour_the_staff_have_to_look(
+    practice: Practice, diary: Diary, minutes: float, theirs: bool
+) -> None:
+    booking = sent(unknown(practice, diary, booked=False), minutes=minutes)
+    assert reconciliation.needs_staff(booking) is theirs
+
+
+def test_the_worker_goes_on_looking_also_then(practice: Practice, diary: Diary) -> None:
+    booking = sent(unknown(practice, diary, booked=True), hours=5)
+    assert look(booking)
+    assert not reconciliation.needs_staff(booking)
+
+
+@pytest.mark.parametrize("state", [s for s in State if s is not State.CHECKING])
+def test_what_is_settled_needs_nobody(practice: Practice, diary: Diary, state: State) -> None:
+    booking = change(ready(practice, diary), state=state, checking_since=ago(hours=5), appointment_id="a1")
+    assert not reconciliation.needs_staff(booking)
