@@ -73,6 +73,7 @@ def settled(booking: Booking, appointment_id: str, *, actor: str) -> bool:
         State.CHECKING,
         State.CONFIRMED,
         actor=actor,
+        letter="confirmed",
         appointment_id=appointment_id,
         details=details,
         look_at=None,

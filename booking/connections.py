@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from booking.circuits import DatabaseBreaker
 from booking.models import Practice, Turn, VendorMemory
 from vendors import VENDORS, connect
 from vendors.base import AuthenticationFailed, Context, Secret, Url, Vendor
@@ -74,6 +75,7 @@ def vendor_for(practice: Practice, *, budget: float | None = None) -> Vendor:
         budget=budget,
         before_call=release_connection,
         turns=DatabaseTurns(practice, background),
+        breaker=DatabaseBreaker(practice),
         clinic_name=practice.clinic.get("name", ""),
         clinic_address=practice.clinic.get("address", ""),
     )

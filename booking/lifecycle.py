@@ -5,14 +5,17 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from booking import audit
+from booking import audit, tasks
 from booking.models import Booking, State
 
 
-def move(booking: Booking, old: State, new: State, *, actor: str, outcome: str = "", **changes: Any) -> bool:
+def move(
+    booking: Booking, old: State, new: State, *, actor: str, outcome: str = "", letter: str = "", **changes: Any
+) -> bool:
     """Change the state from `old` to `new`, with other fields at the same moment. Of two racing callers one gets True.
 
-    `booking` in memory follows; for the caller that gets False it is read anew.
+    `booking` in memory follows; for the caller that gets False it is read anew. `letter` is the kind of mail that the
+    change causes; it goes out once, and after the change is committed.
     """
     with transaction.atomic():
         moved = Booking.objects.filter(pk=booking.pk, state=old).update(state=new, changed_at=timezone.now(), **changes)
@@ -24,5 +27,7 @@ def move(booking: Booking, old: State, new: State, *, actor: str, outcome: str =
                 reference=booking.reference,
                 outcome=outcome,
             )
+            if letter:
+                tasks.post(booking, letter)
     booking.refresh_from_db()
     return bool(moved)

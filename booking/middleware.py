@@ -73,7 +73,7 @@ class PracticeMiddleware:
             language = kwargs.pop("lang", practice.languages[0])
             known = language in practice.languages
             request.language = language if known else practice.languages[0]
-            translation.activate(rendering.page_language(request.language))
+            translation.activate(practices.page_language(request.language))
             if not known:
                 raise Http404("unknown language")
         if getattr(view, "origin_guarded", False) and request.method not in SAFE and not from_our_own_page(request):

@@ -227,6 +227,30 @@ class Turn(models.Model):
     free_at = models.DateTimeField()
 
 
+class Circuit(models.Model):
+    """How a practice's vendor fared lately, at one host. `circuits.py` knows what follows from it."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.CASCADE, related_name="circuits")
+    host = models.CharField(max_length=255)
+    failures = models.PositiveIntegerField(default=0)
+    """In a row, since the last answer."""
+    probe_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["practice", "host"], name="circuit_is_kept_once")]
+
+
+class Letter(models.Model):
+    """A mail that a change of a booking causes: made in the transaction of the change, one of each kind a booking."""
+
+    booking = models.ForeignKey(Booking, on_delete=models.CASCADE, related_name="letters")
+    kind = models.CharField(max_length=20)
+    sent_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["booking", "kind"], name="letter_goes_out_once")]
+
+
 class VendorMemory(models.Model):
     """What a vendor remembers between requests (a token), shared by all processes."""
 

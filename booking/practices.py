@@ -211,6 +211,11 @@ def _clinic_faults(table: Mapping[str, Any]) -> list[Fault]:
     ]
 
 
+def page_language(language: str) -> str:
+    """The language of our own words for a practice's language: English, where a translation is not there yet."""
+    return language if language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
+
+
 # --- The practices file ----------------------------------------------------------------------------------------------
 
 

@@ -60,6 +60,7 @@ def settle(booking: Booking) -> bool:
             State.FAILED,
             actor=audit.WORKER,
             outcome="the vendor does not have it",
+            letter="not_booked",
             look_at=None,
         )
     until_it_counts = sent_at + STILL_WORKING - timezone.now() + timedelta(seconds=1)

@@ -14,6 +14,7 @@ from django.utils.translation import get_language_info, override
 from django_htmx.middleware import HtmxDetails
 
 from booking.models import Practice
+from booking.practices import page_language
 from booking.steps import Choice, Step
 
 
@@ -28,11 +29,6 @@ class PatientRequest(HttpRequest):
 
 
 STEP_VIEWS = {step: step.value for step in Step}
-
-
-def page_language(language: str) -> str:
-    """The language of our own words for a practice's language: English, where a translation is not there yet."""
-    return language if language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
 
 
 def address(practice: Practice, language: str, step: Step, choice: Choice, **more: str) -> str:

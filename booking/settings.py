@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django_htmx",
+    "django_tasks_db",
     "booking",
 ]
 MIDDLEWARE = [
@@ -111,6 +112,9 @@ MAILERS = {
         }.get(_mail["EMAIL_BACKEND"], {}),
     }
 }
+
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default=f"booking@{_base.hostname}")
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 
 # --- Words and times -------------------------------------------------------------------------------------------------
 
@@ -180,6 +184,7 @@ LOGGING = {
         # Django's own handler would print addresses before our filter has seen them.
         "django": {"handlers": [], "level": "INFO", "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
+        "django_tasks_db": {"level": "WARNING"},  # a line a second otherwise
         "httpx": {"level": "WARNING"},  # its lines hold whole addresses, and some vendors take a patient in the query
         "httpcore": {"level": "WARNING"},
     },

@@ -1,34 +1,57 @@
-"""What the worker does when it is due. Rows carry their own due time and are found by query."""
+"""Work for later: tasks in the database, enqueued with the change that asks for them, and what is due by the clock.
+
+A task may run twice (a worker that died in it is followed by another), so each looks first whether it is still to be
+done.
+"""
 
 import logging
-import time
-from collections.abc import Callable
+from datetime import timedelta
 
-from booking import holds, reconciliation, retention
+from django.db import transaction
+from django.tasks import TaskResultStatus, task
+from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
+
+from booking import emails
+from booking.models import Booking, Letter
 
 log = logging.getLogger(__name__)
 
-FORGET_EVERY = 60.0
-_forgot_at = -FORGET_EVERY
+ABANDONED_AFTER = timedelta(minutes=2)
+"""A task that runs for longer belonged to a worker that died: no task of ours takes half a minute."""
+AGAIN_AFTER = [timedelta(seconds=seconds) for seconds in (20, 60, 300, 900, 3600, 3600, 6 * 3600)]
+KEPT = timedelta(days=7)
 
 
-def do_due() -> None:
-    """Does everything that is due now. One kind of work that fails does not keep the others from being done."""
-    failures = [error for work in (reconciliation.settle_due, holds.expire_due, _forget) if (error := _try(work))]
-    if failures:
-        raise ExceptionGroup("work that was due failed", failures)
+def post(booking: Booking, kind: str) -> None:
+    """Have this letter sent once the transaction is committed. A second one of its kind is not made."""
+    if not booking.details.get("email"):
+        return
+    letter, new = Letter.objects.get_or_create(booking=booking, kind=kind)
+    if new:
+        send_letter.enqueue(letter.pk, 0)
 
 
-def _try(work: Callable[[], object]) -> Exception | None:
+@task()
+def send_letter(letter_id: int, tried: int) -> None:
+    letter = Letter.objects.select_related("booking__practice").filter(pk=letter_id, sent_at=None).first()
+    if letter is None or not letter.booking.details.get("email"):
+        return  # sent already, or the patient is forgotten
     try:
-        work()
-    except Exception as error:
-        return error
-    return None
+        emails.LETTERS[letter.kind](letter.booking).send()
+    except OSError as error:  # smtplib's are such
+        if tried >= len(AGAIN_AFTER):
+            raise
+        log.warning("%s: letter %s not sent (%s), tried again later", letter.booking, letter.kind, type(error).__name__)
+        send_letter.using(run_after=timezone.now() + AGAIN_AFTER[tried]).enqueue(letter_id, tried + 1)
+        return
+    Letter.objects.filter(pk=letter_id).update(sent_at=timezone.now())
 
 
-def _forget() -> None:
-    global _forgot_at
-    if time.monotonic() - _forgot_at >= FORGET_EVERY:
-        retention.forget_due()
-        _forgot_at = time.monotonic()
+def take_up_abandoned() -> None:
+    """Tasks whose worker died are given to another; old ones are forgotten."""
+    now = timezone.now()
+    with transaction.atomic():
+        abandoned = DBTaskResult.objects.running().filter(started_at__lt=now - ABANDONED_AFTER)
+        abandoned.update(status=TaskResultStatus.READY, started_at=None)
+        DBTaskResult.objects.finished().filter(finished_at__lt=now - KEPT).delete()

@@ -60,6 +60,19 @@ class Turns(Protocol):
         """Nobody gets a turn for so long: the vendor said so."""
 
 
+class Breaker(Protocol):
+    """Whether a vendor's host may be called at all, as all processes have found it lately."""
+
+    def admits(self, host: str) -> bool:
+        """False: it is in trouble, and this call must not be sent."""
+
+    def failed(self, host: str) -> None:
+        """A call got no answer, or one that says the vendor is in trouble."""
+
+    def answered(self, host: str) -> None:
+        """A call got an answer; a refusal is one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """The practice that a vendor is built for, as far as a vendor must know it."""
@@ -79,6 +92,7 @@ class Context:
     """Called before each call goes out, in its thread: the caller lets go of what must not be held meanwhile."""
     turns: Turns | None = None
     """None: this process is alone, and vendors with a limit keep to it by themselves."""
+    breaker: Breaker | None = None
     clinic_name: str = ""
     clinic_address: str = ""
     """Of the practice's one clinic, for a vendor that does not know them (`Vendor.needs_clinic`)."""

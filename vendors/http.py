@@ -283,7 +283,14 @@ class Http:
             raise AuthenticationFailed("the vendor's address is not one") from error
         if query:
             url = url.copy_merge_params({k: _text(v) for k, v in query.items() if v is not None})
-        line = _line(self._context, url.netloc.decode())
+        host = url.netloc.decode()
+        line = _line(self._context, host)
+        breaker = self._context.breaker
+        if breaker and not breaker.admits(host):
+            log.warning(
+                "%s %s %s %s refused: the vendor is in trouble", self._context.practice, self._vendor, method, path
+            )
+            raise VendorUnavailable("in trouble, and left in peace for a while", retry_after=15)
         if self._pace:
             turns = self._context.turns or line.turns
             if not turns.wait(self._pace, deadline):
@@ -297,6 +304,7 @@ class Http:
         client: httpx.Client = getattr(line, kind)
         started = time.monotonic()
         outcome: object = "no answer"
+        well: bool | None = None
         _call.deadline = deadline
         try:
             content = json.dumps(body, ensure_ascii=False).encode() if body is not None else None
@@ -309,13 +317,20 @@ class Http:
             response = client.send(request, stream=True)
             try:
                 outcome = response.status_code
-                return _whole(response)
+                whole = _whole(response)
+                well = response.status_code < 500
+                return whole
             finally:
                 response.close()
         except (UnicodeEncodeError, httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
             raise AuthenticationFailed("the connection holds something that cannot be sent") from error
+        except httpx.RequestError:
+            well = False
+            raise
         finally:
             line.bulkhead.release()
+            if breaker and well is not None:
+                (breaker.answered if well else breaker.failed)(host)
             milliseconds = round((time.monotonic() - started) * 1000)
             log.info("%s %s %s %s %s %d ms", self._context.practice, self._vendor, method, path, outcome, milliseconds)
 

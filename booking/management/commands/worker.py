@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
-from booking import tasks
+from booking import due
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["once"]:
-            tasks.do_due()
+            due.do_all()
             return
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         log.info("worker started")
         while not stop.is_set():
             try:
-                tasks.do_due()
+                due.do_all()
             except Exception:
                 log.exception("the work that was due failed; it is tried again")
             close_old_connections()

@@ -1,0 +1,54 @@
+"""A circuit breaker per practice and vendor's host, shared by all processes: a vendor in trouble is left in peace.
+
+It opens after repeated failures in a row; then one call is tried after 15 seconds, and after that at most one a minute.
+The first answer closes it.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import F
+from django.utils import timezone
+
+from booking.models import Circuit, Practice
+
+FAILURES = 6
+"""In a row. A page that fails makes up to two calls, so three pages."""
+FIRST_PROBE_AFTER = timedelta(seconds=15)
+NEXT_PROBE_AFTER = timedelta(seconds=60)
+
+
+@dataclass(slots=True)
+class DatabaseBreaker:
+    """`vendors.base.Breaker`."""
+
+    practice: Practice
+    failing: bool = False
+    """Whether there were failures lately, as last seen: while there were none, an answer is not worth a write."""
+
+    def admits(self, host: str) -> bool:
+        circuit = Circuit.objects.filter(practice=self.practice, host=host).first()
+        self.failing = circuit is not None and circuit.failures > 0
+        if circuit is None or circuit.failures < FAILURES:
+            return True
+        now = timezone.now()
+        if circuit.probe_at > now:
+            return False
+        # Of all that come now, one tries it.
+        again = now + NEXT_PROBE_AFTER
+        return bool(Circuit.objects.filter(pk=circuit.pk, probe_at=circuit.probe_at).update(probe_at=again))
+
+    def failed(self, host: str) -> None:
+        now = timezone.now()
+        circuit, new = Circuit.objects.get_or_create(
+            practice=self.practice, host=host, defaults={"failures": 1, "probe_at": now}
+        )
+        if new:
+            return
+        Circuit.objects.filter(pk=circuit.pk).update(failures=F("failures") + 1)
+        # It opens once: later failures of calls that were under way do not push the probe away.
+        Circuit.objects.filter(pk=circuit.pk, failures=FAILURES).update(probe_at=now + FIRST_PROBE_AFTER)
+
+    def answered(self, host: str) -> None:
+        if self.failing:
+            Circuit.objects.filter(practice=self.practice, host=host, failures__gt=0).update(failures=0)
