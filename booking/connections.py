@@ -76,7 +76,7 @@ def vendor_for(practice: Practice, *, budget: float | None = None) -> Vendor:
         before_call=release_connection,
         turns=DatabaseTurns(practice, background),
         breaker=DatabaseBreaker(practice),
-        clinic_name=practice.clinic.get("name", ""),
+        clinic_name=practice.clinic.get("name") or practice.name,
         clinic_address=practice.clinic.get("address", ""),
     )
     return connect(practice.vendor, values, context)

@@ -4,6 +4,7 @@
 Times are aware datetimes in the clinic's own zone, lengths are minutes, days are the clinic's days, money is absent.
 """
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -95,7 +96,7 @@ class Context:
     breaker: Breaker | None = None
     clinic_name: str = ""
     clinic_address: str = ""
-    """Of the practice's one clinic, for a vendor that does not know them (`Vendor.needs_clinic`)."""
+    """Of the practice's one clinic, for a vendor that does not know them (`Vendor.needs_clinic`); else its own name."""
 
 
 # --- What can be booked ----------------------------------------------------------------------------------------------
@@ -491,4 +492,8 @@ class MemoryStore:
         self.values.pop(key, None)
 
     def lease(self, key: str, seconds: float) -> bool:
-        return self.values.setdefault(key, "") == "" and not self.values.update({key: "leased"})
+        now = time.monotonic()
+        if float(self.values.get(key, 0)) > now:
+            return False
+        self.values[key] = str(now + seconds)
+        return True

@@ -162,7 +162,7 @@ class VendorContract:
     def test_a_connection_does_not_show_its_secrets(self, base_url: str) -> None:
         connection = self.connection(base_url)
         for field in fields(self.Vendor.Connection):
-            if field.type is Secret:
+            if field.type is Secret and getattr(connection, field.name):
                 assert str(getattr(connection, field.name)) not in repr(connection)
 
     # --- Times ----------------------------------------------------------------------------------------------------
