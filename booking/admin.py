@@ -155,7 +155,7 @@ class PracticeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         A link and not a form: our `form-action` would forbid a form to end on another site.
         """
         practice = get_object_or_404(Practice, pk=pk)
-        if not self.has_change_permission(request, practice):
+        if not self.has_change_permission(request, practice) or not consent.possible(practice):
             raise PermissionDenied
         try:
             there, asked = consent.begin(practice, self._redirect_uri())
@@ -202,7 +202,7 @@ class PracticeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     ) -> Any:
         if obj:
             context["trouble"] = audit.latest_trouble(obj.slug)
-            context["consent"] = VENDORS[obj.vendor].capabilities.consent if obj.vendor in VENDORS else False
+            context["consent"] = consent.possible(obj)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def save_model(self, request: HttpRequest, obj: Practice, form: Any, change: bool) -> None:

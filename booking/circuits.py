@@ -7,6 +7,7 @@ The first answer closes it.
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
@@ -20,13 +21,19 @@ NEXT_PROBE_AFTER = timedelta(seconds=60)
 
 @dataclass(slots=True)
 class DatabaseBreaker:
-    """`vendors.base.Breaker`."""
+    """`vendors.base.Breaker`. Lets go of its connection, for a call's thread may end and would take it along."""
 
     practice: Practice
     failing: bool = False
     """Whether there were failures lately, as last seen: while there were none, an answer is not worth a write."""
 
     def admits(self, host: str) -> bool:
+        try:
+            return self._admits(host)
+        finally:
+            connection.close()
+
+    def _admits(self, host: str) -> bool:
         circuit = Circuit.objects.filter(practice=self.practice, host=host).first()
         self.failing = circuit is not None and circuit.failures > 0
         if circuit is None or circuit.failures < FAILURES:
@@ -39,6 +46,12 @@ class DatabaseBreaker:
         return bool(Circuit.objects.filter(pk=circuit.pk, probe_at=circuit.probe_at).update(probe_at=again))
 
     def failed(self, host: str) -> None:
+        try:
+            self._failed(host)
+        finally:
+            connection.close()
+
+    def _failed(self, host: str) -> None:
         now = timezone.now()
         circuit, new = Circuit.objects.get_or_create(
             practice=self.practice, host=host, defaults={"failures": 1, "probe_at": now}
@@ -51,4 +64,7 @@ class DatabaseBreaker:
 
     def answered(self, host: str) -> None:
         if self.failing:
-            Circuit.objects.filter(practice=self.practice, host=host, failures__gt=0).update(failures=0)
+            try:
+                Circuit.objects.filter(practice=self.practice, host=host, failures__gt=0).update(failures=0)
+            finally:
+                connection.close()

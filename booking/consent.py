@@ -8,7 +8,6 @@ from typing import Any
 
 from booking import connections, practices
 from booking.models import Practice
-from vendors.base import Unsupported
 
 SECONDS = 20.0
 
@@ -22,6 +21,14 @@ class Asked:
     verifier: str
 
 
+def possible(practice: Practice) -> bool:
+    """Whether this practice, as its connection is filled in, is connected by its owner's consent."""
+    try:
+        return connections.vendor_for(practice).capabilities.consent
+    except connections.NotConnected:
+        return False
+
+
 def begin(practice: Practice, redirect_uri: str) -> tuple[str, Asked]:
     """The address where the owner says yes, and what to remember. Raises `NotConnected` where keys are missing."""
     asked = Asked(practice.pk, secrets.token_urlsafe(32), secrets.token_urlsafe(64))
@@ -33,8 +40,6 @@ def begin(practice: Practice, redirect_uri: str) -> tuple[str, Asked]:
 def finish(practice: Practice, asked: Asked, code: str, redirect_uri: str, *, actor: str) -> None:
     """Exchanges the code, and stores the connection that it gives. Raises what the vendor raises."""
     vendor = connections.vendor_for(practice, budget=SECONDS)
-    if not vendor.capabilities.consent:
-        raise Unsupported("consent")
     connection = values_of(vendor.connected(code, asked.verifier, redirect_uri))
     changed = practices.changes(practice, {"connection": connection})
     practice.connection = connection

@@ -2,13 +2,19 @@
 
 from typing import Any
 
+from vendors.alfadocs import AlfaDocs
 from vendors.base import Context, Vendor
+from vendors.bookio import Bookio
+from vendors.open_dental import OpenDental
 from vendors.opus import Opus
 from vendors.qmatic import Qmatic
 
 VENDORS: dict[str, type[Vendor]] = {
     "opus": Opus,
+    "open_dental": OpenDental,
     "qmatic": Qmatic,
+    "bookio": Bookio,
+    "alfadocs": AlfaDocs,
 }
 """The only list of vendors in the project, by the name that the practices file uses."""
 

@@ -411,8 +411,13 @@ def json_object(response: httpx.Response) -> dict[str, Any]:
 
 
 def side_by_side[T](calls: Sequence[Callable[[], T]], at_once: int = 4) -> list[T]:
-    """What the calls answer, in their order; some run at the same time. The first error is raised."""
+    """What the calls answer, in their order; some run at the same time. The first error is raised.
+
+    The first runs in the caller's own thread, so `before_call` lets go of what the caller holds too: were callers to
+    wait here with all connections to the database, the threads of their calls would get none.
+    """
     if len(calls) < 2:
         return [call() for call in calls]
-    with ThreadPoolExecutor(max_workers=min(at_once, len(calls))) as pool:
-        return list(pool.map(lambda call: call(), calls))
+    with ThreadPoolExecutor(max_workers=max(at_once - 1, 1)) as pool:
+        others = [pool.submit(call) for call in calls[1:]]
+        return [calls[0](), *(other.result() for other in others)]

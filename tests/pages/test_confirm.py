@@ -346,7 +346,7 @@ def test_a_look_that_finds_the_vendor_down_proves_nothing(place: Place) -> None:
     place.sandbox.lose_answer_after(WRITES[place.slug])
     page = patient.book(review)
     place.sandbox.answer(LOOKS[place.slug], 503, times=9)
-    for _ in range(3):
+    for _ in range(2):  # a third would find the circuit open
         assert work_that_is_due(place.booking, checking_since=seconds_ago(600)).state == State.CHECKING
     place.sandbox.well_again()
     assert work_that_is_due(place.booking).state == State.CONFIRMED

@@ -164,7 +164,7 @@ def test_a_time_of_another_clinic_is_not_held_under_this_choice(opus: Place) -> 
     [
         ({"service": ""}, ""),
         ({"service": "999"}, ""),
-        ({"clinic": ""}, "clinic/"),
+        ({"clinic": "", "provider": ""}, "clinic/"),
         ({"clinic": "closed"}, "clinic/"),
         ({"provider": ""}, "provider/"),
         ({"provider": "999"}, "provider/"),
