@@ -24,6 +24,7 @@ FRESH_TIMES = timedelta(minutes=1)
 HORIZON = timedelta(days=90)
 """How far ahead patients may book, and so how far a search for the first free time goes."""
 WEEK = timedelta(days=7)
+WARM_SECONDS = 60.0
 SCREENED_FOR = 24 * 3600
 """Seconds that a right answer to the screening questions counts."""
 
@@ -131,6 +132,13 @@ def left_by_practice(practice: Practice, service_id: str, found: Sequence[Offer]
         narrowed = [replace(o, providers=tuple(p for p in o.providers if p.id in allowed)) for o in found]
         found = [o for o, before in zip(narrowed, found, strict=True) if o.providers or not before.providers]
     return list(found)
+
+
+def warm(practice: Practice) -> None:
+    """Read the services in each of the practice's languages, and keep them, so that no patient waits for the first."""
+    for language in practice.languages:
+        read = connections.vendor_for(practice, budget=WARM_SECONDS).services(language)
+        _keep(practice, f"services {language}", _converter.dumps(read, list[Service]), timezone.now())
 
 
 # --- Screening -------------------------------------------------------------------------------------------------------

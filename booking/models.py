@@ -27,6 +27,7 @@ class Practice(models.Model):
     clinic = models.JSONField(_("clinic"), default=dict, blank=True)
     """Name and address of the one clinic, where the vendor does not know them."""
     services = models.JSONField(_("services"), default=list, blank=True)
+    changed_at = models.DateTimeField(_("changed"), auto_now=True)
     """What the practices file adds per service, as checked by `practices.read_service`."""
 
     class Meta:
