@@ -3,9 +3,12 @@
 What is kept lies in the database, so that all processes share it. A time is only ever promised after it was read live.
 """
 
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from cattrs.preconf.json import make_converter
 from django.core import signing
@@ -379,15 +382,51 @@ def _kept[T](
     kept = Snapshot.objects.filter(practice=practice, name=name, read_at__gt=now - stale).first()
     if kept and kept.read_at > now - fresh:
         return _converter.loads(kept.value, form)
-    try:
+
+    def read_and_keep() -> T:
         value = read()
+        _keep(practice, name, _converter.dumps(value, form), now)
+        return value
+
+    try:
+        return _once_for_all((practice.pk, name), read_and_keep)
     except (VendorUnavailable, UnexpectedResponse) as error:
         if not kept:
             raise
         audit.trouble(practice.slug, error)
         return _converter.loads(kept.value, form)
-    _keep(practice, name, _converter.dumps(value, form), now)
-    return value
+
+
+_flights: dict[tuple[int, str], Future[Any]] = {}
+_flights_lock = threading.Lock()
+
+
+def _once_for_all[T](key: tuple[int, str], read: Callable[[], T]) -> T:
+    """Whoever of this process comes first reads; those who come meanwhile wait, and get what that one got.
+
+    A hundred patients who look at once would otherwise be a hundred calls, and most of them refused at the bulkhead.
+    """
+    with _flights_lock:
+        flight: Future[T] | None = _flights.get(key)
+        if flight is None:
+            mine = _flights[key] = Future()
+    if flight is not None:
+        connections.release_connection()
+        try:
+            return flight.result(timeout=max(connections.page_seconds_left(), 0))
+        except TimeoutError as error:
+            raise VendorUnavailable("another reading of the same took too long") from error
+    try:
+        value = read()
+    except BaseException as error:
+        mine.set_exception(error)
+        raise
+    else:
+        mine.set_result(value)
+        return value
+    finally:
+        with _flights_lock:
+            del _flights[key]
 
 
 def _keep(practice: Practice, name: str, value: str, read_at: datetime) -> None:

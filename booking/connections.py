@@ -55,6 +55,11 @@ def page() -> Iterator[None]:
         _page_ends.reset(token)
 
 
+def page_seconds_left() -> float:
+    """Seconds that this page may still wait for its vendor; outside of a page, what a whole one has."""
+    return _page_ends.get(time.monotonic() + settings.PAGE_SECONDS) - time.monotonic()
+
+
 def vendor_for(practice: Practice, *, budget: float | None = None) -> Vendor:
     """This practice's booking system. Raises `NotConnected`.
 
@@ -62,7 +67,7 @@ def vendor_for(practice: Practice, *, budget: float | None = None) -> Vendor:
     """
     background = budget is not None
     if budget is None:
-        budget = _page_ends.get(time.monotonic() + settings.PAGE_SECONDS) - time.monotonic()
+        budget = page_seconds_left()
     values, faults = read_connection(practice.vendor, practice.connection)
     if faults:
         raise NotConnected("; ".join(map(str, faults)))
