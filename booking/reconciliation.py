@@ -2,13 +2,14 @@
 
 import logging
 from datetime import timedelta
+from enum import StrEnum
 
 from django.utils import timezone
 
 from booking import audit, catalogue, confirmation, lifecycle
 from booking.connections import vendor_for
 from booking.models import Booking, State
-from vendors.base import VendorError
+from vendors.base import Appointment, VendorError
 
 log = logging.getLogger(__name__)
 
@@ -24,11 +25,33 @@ LOOK_SECONDS = 30.0
 def settle_due() -> int:
     """Looks at every booking whose look is due. Answers how many were settled."""
     due = Booking.objects.filter(state=State.CHECKING, look_at__lte=timezone.now()).order_by("look_at")
-    return sum(settle(booking) for booking in due.select_related("practice")[:100])
+    settled = 0
+    for booking in due.select_related("practice")[:100]:
+        try:
+            settled += settle(booking)
+        except Exception:  # a mistake of ours about one booking must not leave the others unsettled
+            log.exception("%s: looking for it failed", booking.reference)
+            _look_again(booking, AFTER_TROUBLE)
+    return settled
+
+
+class Outcome(StrEnum):
+    """What a look at the vendor's diary found."""
+
+    CONFIRMED = "the vendor has it: confirmed"
+    FAILED = "the vendor does not have it, in two looks: not booked"
+    NOT_YET = "the vendor does not have it now: looked at again later"
+    UNREACHABLE = "the vendor could not be asked: looked at again later"
+    ELSEWHERE = "somebody else is looking, or it is settled"
 
 
 def settle(booking: Booking) -> bool:
-    """Ask the vendor whether the booking is there. True when that settled it.
+    """`look`, and whether that settled it."""
+    return look(booking) in (Outcome.CONFIRMED, Outcome.FAILED)
+
+
+def look(booking: Booking) -> Outcome:
+    """Ask the vendor whether the booking is there.
 
     Found: CONFIRMED. Absent in two looks, the second later than the vendor can still be working: FAILED.
     """
@@ -36,7 +59,7 @@ def settle(booking: Booking) -> bool:
         look_at=timezone.now() + timedelta(seconds=LOOK_SECONDS) + AFTER_TROUBLE
     )
     if not claimed:
-        return False  # another worker looks
+        return Outcome.ELSEWHERE
     sent_at = booking.checking_since or timezone.now()
     looked_at = timezone.now()
     try:
@@ -44,17 +67,17 @@ def settle(booking: Booking) -> bool:
     except VendorError as error:
         audit.trouble(booking.practice.slug, error)
         _look_again(booking, AFTER_TROUBLE)
-        return False
+        return Outcome.UNREACHABLE
     if found:
-        if len(found) > 1:
-            log.error("%s: the vendor has %d entries for one booking", booking.reference, len(found))
-        return confirmation.settled(booking, found[0].id, actor=audit.WORKER)
+        _keep_the_first(booking, found)
+        settled = confirmation.settled(booking, found[0].id, actor=audit.WORKER)
+        return Outcome.CONFIRMED if settled else Outcome.ELSEWHERE
     first_time = booking.first_empty_look_at is None
     if first_time:
         Booking.objects.filter(pk=booking.pk).update(first_empty_look_at=looked_at)
     elif looked_at > sent_at + STILL_WORKING:
         catalogue.forget_times(booking.practice, booking.service_id)
-        return lifecycle.move(
+        failed = lifecycle.move(
             booking,
             State.CHECKING,
             State.FAILED,
@@ -63,9 +86,30 @@ def settle(booking: Booking) -> bool:
             letter="not_booked",
             look_at=None,
         )
+        return Outcome.FAILED if failed else Outcome.ELSEWHERE
     until_it_counts = sent_at + STILL_WORKING - timezone.now() + timedelta(seconds=1)
     _look_again(booking, BETWEEN_LOOKS if first_time else max(BETWEEN_LOOKS, until_it_counts))
-    return False
+    return Outcome.NOT_YET
+
+
+def _keep_the_first(booking: Booking, found: list[Appointment]) -> None:
+    """The vendor has more than one entry for this booking: the others are taken out, or become staff's work."""
+    for other in {entry.id: entry for entry in found if entry.id != found[0].id}.values():
+        outcome = f"a second entry at the vendor ({other.id}): take it out by hand"
+        vendor = vendor_for(booking.practice, budget=LOOK_SECONDS)
+        if vendor.capabilities.cancel:
+            try:
+                vendor.cancel(other.id, booking.request())
+                outcome = f"a second entry at the vendor ({other.id}) was taken out"
+            except VendorError as error:
+                log.error("%s: a second entry could not be cancelled: %s", booking.reference, type(error).__name__)
+        audit.write(
+            audit.WORKER,
+            "booked twice",
+            practice=booking.practice.slug,
+            reference=booking.reference,
+            outcome=outcome,
+        )
 
 
 def needs_staff(booking: Booking) -> bool:

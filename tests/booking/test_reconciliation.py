@@ -1,8 +1,11 @@
 """Bookings of unknown outcome are settled by looking, and never by sending again."""
 
+from dataclasses import replace
 from datetime import timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from booking import confirmation, reconciliation
@@ -64,13 +67,13 @@ def test_what_only_the_look_up_needed_is_forgotten(practice: Practice, diary: Di
     assert "personal_number" not in booking.details
 
 
-def test_a_diary_that_has_it_twice_is_a_matter_for_the_log(
-    practice: Practice, diary: Diary, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.vendor("fake_reserving")
+def test_an_entry_that_the_vendor_lists_twice_is_one_and_stays(practice: Practice, diary: Diary) -> None:
     booking = unknown(practice, diary, booked=True)
     diary.entries.append(diary.entries[0])
     assert look(booking)
-    assert f"{booking.reference}: the vendor has 2 entries" in caplog.text
+    assert diary.count("cancel") == 0
+    assert states() == ["confirmed"]
 
 
 # --- Absent ----------------------------------------------------------------------------------------------------------
@@ -261,3 +264,63 @@ def test_the_worker_goes_on_looking_also_then(practice: Practice, diary: Diary) 
 def test_what_is_settled_needs_nobody(practice: Practice, diary: Diary, state: State) -> None:
     booking = change(ready(practice, diary), state=state, checking_since=ago(hours=5), appointment_id="a1")
     assert not reconciliation.needs_staff(booking)
+
+
+# --- Two entries for one booking -------------------------------------------------------------------------------------
+
+
+def twice(practice: Practice, diary: Diary) -> Booking:
+    """The vendor wrote the same booking down twice."""
+    booking = unknown(practice, diary, booked=True)
+    diary.entries.append(replace(diary.entries[0], id="second"))
+    return booking
+
+
+@pytest.mark.vendor("fake_reserving")
+def test_of_two_entries_the_first_is_kept_and_the_other_taken_out(practice: Practice, diary: Diary) -> None:
+    booking = twice(practice, diary)
+    first = diary.entries[0].id
+    assert look(booking)
+    booking.refresh_from_db()
+    assert booking.appointment_id == first
+    assert [entry.id for entry in diary.entries] == [first]
+
+
+def test_where_the_vendor_cannot_cancel_the_second_entry_is_work_for_staff(practice: Practice, diary: Diary) -> None:
+    booking = twice(practice, diary)
+    assert look(booking)
+    assert len(diary.entries) == 2
+    entry = AuditEntry.objects.get(action="booked twice", reference=booking.reference)
+    assert "second" in entry.outcome
+    assert "by hand" in entry.outcome
+
+
+# --- By hand ---------------------------------------------------------------------------------------------------------
+
+
+def reconcile(*arguments: str) -> str:
+    said = StringIO()
+    call_command("reconcile", *arguments, stdout=said)
+    return said.getvalue()
+
+
+def test_the_command_looks_at_once_and_says_what_it_found(practice: Practice, diary: Diary) -> None:
+    booking = unknown(practice, diary, booked=True)
+    assert f"{booking.reference} " in (said := reconcile())
+    assert "confirmed" in said
+    assert states() == ["confirmed"]
+    assert "No booking is being checked" in reconcile(practice.slug)
+
+
+def test_the_command_says_what_is_not_settled_yet(practice: Practice, diary: Diary) -> None:
+    unknown(practice, diary, booked=False)
+    assert "does not have it now" in reconcile(practice.slug)
+    diary.answer("find", 503, times=9)
+    Booking.objects.update(look_at=ago(seconds=1))
+    assert "could not be asked" in reconcile()
+    assert states() == ["checking"]
+
+
+def test_the_command_knows_its_practices(practice: Practice) -> None:
+    with pytest.raises(CommandError, match="nowhere"):
+        reconcile("nowhere")
