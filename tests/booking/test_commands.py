@@ -158,7 +158,7 @@ def test_one_kind_of_work_that_fails_does_not_keep_the_others_from_being_done(pr
     diary.fail("find", ZeroDivisionError("our own mistake"))
     with pytest.raises(ExceptionGroup) as raised:
         said("worker", "--once")
-    assert [type(error) for error in raised.value.exceptions] == [ZeroDivisionError]
+    assert raised.group_contains(ZeroDivisionError)
     assert states() == ["checking", "expired"]
 
 
@@ -180,7 +180,6 @@ def test_one_bookings_mistake_does_not_keep_the_others_from_being_settled(practi
     diary.fail("find", ZeroDivisionError("our own mistake"))
     with pytest.raises(ExceptionGroup):
         said("worker", "--once")
-    said("worker", "--once")  # a second later
     second.refresh_from_db()
     assert second.first_empty_look_at is not None
 
