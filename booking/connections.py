@@ -136,7 +136,9 @@ class DatabaseTurns:
 
     def pause(self, seconds: float) -> None:
         until = timezone.now() + timedelta(seconds=seconds)
-        Turn.objects.update_or_create(practice=self.practice, defaults={"free_at": until})
+        _turn, new = Turn.objects.get_or_create(practice=self.practice, defaults={"free_at": until})
+        if not new:  # a longer pause, and turns that are reserved already, stand
+            Turn.objects.filter(practice=self.practice, free_at__lt=until).update(free_at=until)
         release_connection()
 
 

@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -40,6 +41,8 @@ LARGEST_BODY = 8 * 1024 * 1024
 """Bytes of an answer after decompression. A year of times is well below one megabyte."""
 WRITE_MARGIN = 1.0
 """Seconds that must be left for a write to be sent at all: better not sent than cut off halfway."""
+LONGEST_PAUSE = 3600.0
+"""Seconds that a vendor's Retry-After may ask for."""
 POOLS_KEPT = 500
 
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -146,8 +149,19 @@ class _Line:
     @staticmethod
     def _client(allow_private_hosts: bool, keep_alive: bool) -> httpx.Client:
         return httpx.Client(
-            transport=_Transport(allow_private_hosts, keep_alive), trust_env=False, follow_redirects=False
+            transport=_Transport(allow_private_hosts, keep_alive),
+            trust_env=False,
+            follow_redirects=False,
+            event_hooks={"response": [_forget_where_to]},
+            # A cookie would carry one patient's session, or credentials that were changed since, into later calls.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
+
+
+def _forget_where_to(response: httpx.Response) -> None:
+    """httpx prepares the next request even where it follows none, and stumbles over an odd address."""
+    if response.has_redirect_location:
+        del response.headers["Location"]
 
 
 class _OwnTurns:
@@ -277,9 +291,13 @@ class Http:
         deadline: float,
     ) -> httpx.Response:
         encoded = {name: quote(str(value), safe="") for name, value in (values or {}).items()}
+        if {".", ".."} & set(encoded.values()):
+            raise UnexpectedResponse("an id that would lead to another path")
         try:
             url = httpx.URL(self._base_url + path.format(**encoded))
-        except httpx.InvalidURL as error:
+            if not url.host or not 0 <= (url.port or 0) <= 65535:
+                raise httpx.InvalidURL("no host, or no such port")
+        except (httpx.InvalidURL, UnicodeError) as error:
             raise AuthenticationFailed("the vendor's address is not one") from error
         if query:
             url = url.copy_merge_params({k: _text(v) for k, v in query.items() if v is not None})
@@ -293,7 +311,7 @@ class Http:
             raise VendorUnavailable("in trouble, and left in peace for a while", retry_after=15)
         if self._pace:
             turns = self._context.turns or line.turns
-            if not turns.wait(self._pace, deadline):
+            if not turns.wait(self._pace, deadline - (WRITE_MARGIN if kind == "writing" else 0)):
                 raise VendorUnavailable("the queue of calls is too long", retry_after=5)
         self._context.before_call()
         if not line.bulkhead.acquire(blocking=False):
@@ -307,13 +325,16 @@ class Http:
         well: bool | None = None
         _call.deadline = deadline
         try:
-            content = json.dumps(body, ensure_ascii=False).encode() if body is not None else None
-            all_headers = {**self._headers, **(headers or {})}
-            if content is not None:
-                all_headers["Content-Type"] = "application/json"
-            request = client.build_request(
-                method, url, headers=all_headers, content=content, data=form, timeout=max(deadline - started, 0.001)
-            )
+            try:
+                content = json.dumps(body, ensure_ascii=False).encode() if body is not None else None
+                all_headers = {**self._headers, **(headers or {})}
+                if content is not None:
+                    all_headers["Content-Type"] = "application/json"
+                request = client.build_request(
+                    method, url, headers=all_headers, content=content, data=form, timeout=max(deadline - started, 0.001)
+                )
+            except UnicodeEncodeError:  # only here: once it is sent, odd bytes in the answer do not undo it
+                raise AuthenticationFailed("the connection holds something that cannot be encoded") from None
             response = client.send(request, stream=True)
             try:
                 outcome = response.status_code
@@ -322,8 +343,9 @@ class Http:
                 return whole
             finally:
                 response.close()
-        except (UnicodeEncodeError, httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
-            raise AuthenticationFailed("the connection holds something that cannot be sent") from error
+        except (httpx.LocalProtocolError, httpx.UnsupportedProtocol):
+            # `from None`: the original text quotes the header, and with it a secret.
+            raise AuthenticationFailed("the connection holds something that cannot be sent") from None
         except httpx.RequestError:
             well = False
             raise
@@ -353,7 +375,9 @@ def _text(value: str | int | bool | None) -> str:
 
 
 def _seconds(retry_after: str | None) -> float:
-    return float(retry_after) if retry_after and retry_after.isdigit() else 1.0
+    if retry_after and retry_after.isascii() and retry_after.isdigit():
+        return min(float(retry_after), LONGEST_PAUSE)
+    return 1.0
 
 
 def _whole(response: httpx.Response) -> httpx.Response:
@@ -361,13 +385,16 @@ def _whole(response: httpx.Response) -> httpx.Response:
 
     Its extension `length_known` says whether a body cut short would have been noticed.
     """
+    if "," in response.headers.get("Content-Encoding", ""):  # one small piece could become gigabytes at once
+        raise httpx.DecodingError("the answer is packed more than once", request=response.request)
     read, size = [], 0
     for chunk in response.iter_bytes():
         size += len(chunk)
         if size > LARGEST_BODY:
             raise httpx.DecodingError("the answer is too large", request=response.request)
         read.append(chunk)
-    headers = [(k, v) for k, v in response.headers.items() if k not in ("content-encoding", "content-length")]
+    dropped = (b"content-encoding", b"content-length")
+    headers = [(k, v) for k, v in response.headers.raw if k.lower() not in dropped]  # raw: they need not be ASCII
     known = "content-length" in response.headers or "transfer-encoding" in response.headers
     return httpx.Response(
         response.status_code,
@@ -389,7 +416,7 @@ def understanding(otherwise: type[VendorError] = UnexpectedResponse) -> Iterator
     """
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         # `from None`: the original text may quote the answer, and with it a patient.
         raise otherwise(f"unexpected answer ({type(error).__name__})") from None
 
