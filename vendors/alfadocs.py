@@ -348,7 +348,9 @@ class AlfaDocsClient:
         return None
 
     def update_appointment(self, appointment: str, body: Json) -> None:
-        self._write(UPDATE, APPOINTMENT, {"appointment": appointment}, body=body)
+        response = self._write(UPDATE, APPOINTMENT, {"appointment": appointment}, body=body)
+        with understanding(OutcomeUnknown):  # a page about maintenance comes with 200
+            _enveloped(response)
 
     def patients(self, **conditions: str) -> list[Json]:
         """Every patient whom these conditions fit, page after page. Deleted ones are not found."""
@@ -918,7 +920,7 @@ class AlfaDocs(Vendor):
         try:
             self._change(row, {"state": "cancelled"})
         except Refused as refusal:
-            if refusal.status not in GONE:
+            if refusal.status not in GONE and not self._stands_so(appointment_id, {"state": "cancelled"}):
                 raise
 
     def move(self, appointment_id: str, request: BookingRequest) -> Appointment:

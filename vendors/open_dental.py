@@ -245,7 +245,9 @@ class OpenDentalClient:
 
     def break_appointment(self, apt_num: str) -> None:
         # "true": off the appointment book, and on the staff's list of what may be scheduled anew.
-        self._write("PUT", "/appointments/{AptNum}/Break", {"sendToUnscheduledList": "true"}, AptNum=apt_num)
+        response = self._write("PUT", "/appointments/{AptNum}/Break", {"sendToUnscheduledList": "true"}, AptNum=apt_num)
+        if response.content.strip():  # a page about maintenance comes with 200
+            raise OutcomeUnknown("an answer where none is documented")
 
     def _rows[T](self, path: str, read: Callable[[Row], T], **query: str | int | None) -> list[T]:
         """All pages of a list."""

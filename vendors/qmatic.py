@@ -207,10 +207,11 @@ class QmaticClient:
 
     def reschedule(self, appointment: str, reservation: str) -> None:
         body = {"reservationId": reservation}  # Assumed (gap 7): path and body
-        self._write("PUT", "/appointments/{appointment}", {"appointment": appointment}, body=body)
+        response = self._write("PUT", "/appointments/{appointment}", {"appointment": appointment}, body=body)
+        _expect_no_content(response)
 
     def cancel(self, appointment: str) -> None:
-        self._write("DELETE", "/appointments/{appointment}", {"appointment": appointment})
+        _expect_no_content(self._write("DELETE", "/appointments/{appointment}", {"appointment": appointment}))
 
     def _read(self, method: str, path: str, values: Json | None = None, **content: Any) -> httpx.Response:
         return self._authorized(partial(self._api.read, method, path, values), content)
@@ -236,6 +237,11 @@ class QmaticClient:
             400: Refused, 404: Gone, 409: Taken, 410: Gone, 415: Refused, 422: Refused,
         }  # fmt: skip
         raise kinds.get(status, UnexpectedResponse)(f"status {status}")
+
+
+def _expect_no_content(response: httpx.Response) -> None:
+    if response.status_code != 204:  # a page about maintenance comes with 200
+        raise OutcomeUnknown(f"status {response.status_code}, where 204 is documented")
 
 
 def _text(value: object) -> str:
@@ -424,7 +430,9 @@ class Qmatic(Vendor):
             if appointment is None:
                 raise SlotTaken("the reservation is over") from error
         except Refused as error:
-            raise InvalidPatient(*self._suspects(request.patient)) from error
+            appointment = self._look(request)
+            if appointment is None:
+                raise InvalidPatient(*self._suspects(request.patient)) from error
         appointment = appointment or self._look(request)
         if appointment is None or appointment.start != request.slot.start:
             raise OutcomeUnknown("confirmed without saying what, or at another time")
@@ -440,7 +448,7 @@ class Qmatic(Vendor):
             self._client.cancel(appointment_id)
         except Gone:
             return
-        except OutcomeUnknown:
+        except (Taken, Refused, OutcomeUnknown):
             if self._stands(appointment_id) is not None:
                 raise
 
@@ -451,11 +459,11 @@ class Qmatic(Vendor):
         moved = Appointment(appointment_id, request.slot.start, request.slot.end)
         try:
             self._client.reschedule(appointment_id, request.reservation_id)
-        except (Taken, Gone, OutcomeUnknown) as error:
+        except (Taken, Gone, Refused, OutcomeUnknown) as error:
             stands = self._stands(appointment_id)
             if stands and stands.start == request.slot.start:
                 return moved
-            if stands and not isinstance(error, OutcomeUnknown):
+            if stands and isinstance(error, (Taken, Gone)):
                 raise SlotTaken("the reservation is over") from error
             raise
         return moved
