@@ -253,14 +253,14 @@ def read_live(practice: Practice, language: str, where: Position, slot_id: str) 
         day = known.start.astimezone(practice.zone).date()
         search = _search(where, language, day, day)
         search = replace(search, clinic_id=known.clinic_id, provider_id=known.provider_id)
-        found = vendor.slots(search)
+        found = _live(practice, search)
     else:  # from a page that is older than what we keep
         today = timezone.now().astimezone(practice.zone).date()
         found = []
         day = today
         while day <= today + HORIZON and not any(slot.id == slot_id for slot in found):
             first, last = vendor.window(day)
-            found = vendor.slots(_search(where, language, max(first, today), min(last, today + HORIZON)))
+            found = _live(practice, _search(where, language, max(first, today), min(last, today + HORIZON)))
             day = last + timedelta(days=1)
     slot = next((slot for slot in found if slot.id == slot_id), None)
     if slot is None:
@@ -279,7 +279,12 @@ def still_offered(booking: Booking) -> bool:
         provider_id=booking.provider_id or None,
         language=booking.language,
     )
-    return any(slot.id == booking.slot_id for slot in connections.vendor_for(booking.practice).slots(search))
+    return any(slot.id == booking.slot_id for slot in _live(booking.practice, search))
+
+
+def _live(practice: Practice, search: Search) -> list[Slot]:
+    """As the vendor offers it now. Patients who ask the same at the same moment share one reading."""
+    return _once_for_all((practice.pk, f"live {search}"), lambda: connections.vendor_for(practice).slots(search))
 
 
 def forget_times(practice: Practice, service_id: str) -> None:
@@ -397,7 +402,15 @@ def _kept[T](
         return _converter.loads(kept.value, form)
 
 
-_flights: dict[tuple[int, str], Future[Any]] = {}
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """A reading under way."""
+
+    thread: int
+    landed: Future[Any]
+
+
+_flights: dict[tuple[int, str], _Flight] = {}
 _flights_lock = threading.Lock()
 
 
@@ -406,23 +419,25 @@ def _once_for_all[T](key: tuple[int, str], read: Callable[[], T]) -> T:
 
     A hundred patients who look at once would otherwise be a hundred calls, and most of them refused at the bulkhead.
     """
+    own = _Flight(threading.get_ident(), Future())
     with _flights_lock:
-        flight: Future[T] | None = _flights.get(key)
-        if flight is None:
-            mine = _flights[key] = Future()
-    if flight is not None:
+        flight = _flights.setdefault(key, own)
+    if flight.thread == own.thread and flight is not own:
+        return read()  # nobody waits for themselves
+    if flight is not own:
         connections.release_connection()
         try:
-            return flight.result(timeout=max(connections.page_seconds_left(), 0))
+            landed: T = flight.landed.result(timeout=max(connections.page_seconds_left(), 0))
         except TimeoutError as error:
             raise VendorUnavailable("another reading of the same took too long") from error
+        return landed
     try:
         value = read()
     except BaseException as error:
-        mine.set_exception(error)
+        own.landed.set_exception(error)
         raise
     else:
-        mine.set_result(value)
+        own.landed.set_result(value)
         return value
     finally:
         with _flights_lock:
