@@ -39,7 +39,8 @@ def confirm(booking: Booking) -> None:
         return
     try:
         vendor = vendor_for(booking.practice)
-        if not vendor.capabilities.reserve and not catalogue.still_offered(booking):
+        protected = vendor.capabilities.reserve or vendor.capabilities.refuses_taken
+        if not protected and not catalogue.still_offered(booking):
             raise SlotTaken("not offered any more")
         appointment = vendor.book(booking.request())
     except OutcomeUnknown:

@@ -309,6 +309,8 @@ class Capabilities:
     """Holds a slot at the vendor while the patient types."""
     release: bool = False
     """Gives such a reservation back before its time."""
+    refuses_taken: bool = False
+    """Refuses a taken time itself, and says clearly that this is why: it need not be read again before booking."""
     cancel: bool = False
     move: bool = False
     carries_reference: bool = False

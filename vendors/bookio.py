@@ -364,7 +364,15 @@ def _now() -> datetime:
 class Bookio(Vendor):
     name = "Bookio Medical"
     Connection = Connection
-    capabilities = Capabilities(cancel=True, move=True, carries_reference=True, note=True, capacity=True, notifies=True)
+    capabilities = Capabilities(
+        refuses_taken=True,  # error 30
+        cancel=True,
+        move=True,
+        carries_reference=True,
+        note=True,
+        capacity=True,
+        notifies=True,
+    )
 
     def __init__(self, connection: Any, context: Context, clock: Callable[[], datetime] = _now) -> None:
         self._client = BookioClient(connection, context)

@@ -1,0 +1,33 @@
+"""How many calls a booking costs at the vendor, from the chosen time on, with the catalogue read already."""
+
+import pytest
+
+from booking import catalogue, confirmation, connections, holds, practices
+from booking.models import Booking, Practice, State
+from booking.steps import Choice, Step
+from vendors.sandbox.bookio import BookioSandbox
+
+DETAILS = {"first_name": "Jana", "last_name": "Nová", "email": "jana@example.com", "phone": "+421948762315"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_bookio_reads_the_chosen_time_once_and_refuses_a_taken_one_by_itself() -> None:
+    sandbox = BookioSandbox()
+    with sandbox.serve() as address:
+        practices.load_tables([sandbox.practice(address)], actor="command")
+        practice = Practice.objects.get()
+        service = next(s for s in catalogue.services(practice, "sk") if s.offers)
+        [offer, *_others] = service.offers or ()
+        choice = Choice(service.id, offer.clinic.id, offer.providers[0].id)
+        where = catalogue.position(practice, "sk", choice)
+        assert where.step is Step.TIMES
+        slot = catalogue.week(practice, "sk", where).days[0].times[0].slot
+        before = len(sandbox.calls)
+        booking = holds.take(practice, "sk", where, slot.id).booking
+        Booking.objects.filter(pk=booking.pk).update(details=DETAILS)
+        booking.refresh_from_db()
+        confirmation.confirm(booking)
+        assert booking.state == State.CONFIRMED
+        assert sorted(sandbox.calls[before:]) == ["blocked_times", "create_reservation", "reservations"]
+        assert connections.vendor_for(practice).capabilities.refuses_taken
+        assert sandbox.breaches == []
