@@ -63,6 +63,8 @@ WISHES = Question("q2", "Anything else?")
 ADULT = ScreeningQuestion("Are you of age?", refusal="Please call us.")
 REFERRED = ScreeningQuestion("Have you been refused here?", needs_yes=False, refusal="Please write to us.")
 
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
 _DIARIES: dict[str, "Diary"] = {}
 """Those that are served now, by address."""
 _numbers = itertools.count(1)
@@ -110,6 +112,8 @@ class Diary:
     """What came with each call."""
     breaches: list[str] = field(default_factory=list)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    changed_at: datetime = LONG_AGO
+    """When an entry last came, went, or changed."""
     address: str = ""
     _taken: list[Slot] = field(default_factory=list)
     _faults: dict[str, deque[Fault]] = field(default_factory=lambda: defaultdict(deque))
@@ -160,9 +164,27 @@ class Diary:
 
     def take_at_desk(self, slot_id: str) -> None:
         self._taken.append(self.slot(slot_id))
+        self.stamp()
 
     def free_at_desk(self, slot_id: str) -> None:
         self._taken.remove(self.slot(slot_id))
+        self.stamp()
+
+    def move_by_staff(self, appointment_id: str, start: datetime) -> None:
+        """It stays as long as it was, and where and with whom."""
+        entry = next(entry for entry in self.entries if entry.id == appointment_id)
+        entry.slot = replace(entry.slot, start=start, end=start + (entry.slot.end - entry.slot.start))
+        self.stamp()
+
+    def delete_by_staff(self, appointment_id: str) -> None:
+        """Also when nobody is there by that id."""
+        self.entries = [entry for entry in self.entries if entry.id != appointment_id]
+        self.stamp()
+
+    cancel_by_staff = delete_by_staff
+
+    def stamp(self) -> None:
+        self.changed_at = self.clock()
 
     def fail(self, operation: str, error: Exception, *, done: bool = False, times: int = 1) -> None:
         """The next call of that operation, or the next `times`, raises this, having done it or not."""
@@ -278,6 +300,7 @@ class FakeVendor(Vendor):
                 raise SlotTaken
             entry = Entry(f"a{next(_numbers)}", request.slot, request)
             diary.entries.append(entry)
+            diary.stamp()
             return _appointment(entry)
 
         return self._call("book", request, booked, write=True)
@@ -343,21 +366,24 @@ class ReservingForGood(FakeVendor):
 
 
 class Reserving(ReservingForGood):
-    """Reserves and releases, cancels and moves, and has its questions."""
+    """Reserves and releases, cancels and moves, and tells how an entry stands and whether the diary changed."""
 
     name = "Fake that does everything"
     capabilities: ClassVar[Capabilities] = Capabilities(
-        reserve=True, release=True, cancel=True, move=True, carries_reference=True
+        reserve=True,
+        release=True,
+        cancel=True,
+        move=True,
+        carries_reference=True,
+        standing=True,
+        changed=True,
     )
 
     def release(self, reservation_id: str) -> None:
         self._call("release", reservation_id, lambda diary: diary.reserved.pop(reservation_id, None), write=True)
 
     def cancel(self, appointment_id: str, request: BookingRequest) -> None:
-        def cancelled(diary: Diary) -> None:
-            diary.entries = [entry for entry in diary.entries if entry.id != appointment_id]
-
-        self._call("cancel", request, cancelled, write=True)
+        self._call("cancel", request, lambda diary: diary.delete_by_staff(appointment_id), write=True)
 
     def move(self, appointment_id: str, request: BookingRequest) -> Appointment:
         def moved(diary: Diary) -> Appointment:
@@ -366,9 +392,20 @@ class Reserving(ReservingForGood):
                 raise SlotTaken
             entry = next(entry for entry in diary.entries if entry.id == appointment_id)
             entry.slot, entry.request = request.slot, request
+            diary.stamp()
             return _appointment(entry)
 
         return self._call("move", request, moved, write=True)
+
+    def standing(self, appointment_id: str, request: BookingRequest) -> Appointment | None:
+        def found(diary: Diary) -> Appointment | None:
+            known = (e for e in diary.entries if e.id == appointment_id or e.request.key == request.key)
+            return next(map(_appointment, known), None)
+
+        return self._call("standing", request, found)
+
+    def changed(self, since: datetime) -> bool:
+        return self._call("changed", since, lambda diary: diary.changed_at >= since)
 
 
 class Asking(FakeVendor):

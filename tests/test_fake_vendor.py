@@ -19,6 +19,7 @@ class FakeContract(VendorContract):
     times = "slots"
     booking = "book"
     lookup = "find"
+    standing, changes = "standing", "changed"
     Sandbox: Any = Diary
 
     def connection(self, base_url: str) -> Connection:

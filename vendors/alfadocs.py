@@ -26,6 +26,7 @@ Quirks
 * Durations and sequence numbers are text in one place and numbers in another; `count` may be 0 beside rows.
 * An API key belongs to one archive, and German practices cannot make one: they connect by OAuth2. There each refresh
   token works once, and the scopes name none for updates, which may turn out to be forbidden.
+* No list tells what changed since a moment.
 
 Documented and not used
 * Accounts, transactions, bills, care plans, documents: money and clinical files; a booking needs none of them.
@@ -553,6 +554,7 @@ class AlfaDocs(Vendor):
         list_by_patient=True,
         charts=True,
         notifies=True,
+        standing=True,
         consent=True,
     )
     needs_clinic = True
@@ -910,6 +912,24 @@ class AlfaDocs(Vendor):
             return sorted(map(_entry, rows), key=lambda entry: int(entry.id))
 
     # --- Changes
+
+    def standing(self, appointment_id: str, request: BookingRequest) -> Appointment | None:
+        """By its id. One whose patient did not come still stands."""
+        row = self._client.appointment(appointment_id)
+        if row is None:
+            # A path that is not there is 404 too. So the day is read as well, by a path that ends before the id.
+            entries = self._day(self._wall(request.slot.start).date(), self._store.get(f"chart of {request.key}"))
+            if appointment_id in {entry.id for entry in entries}:
+                raise UnexpectedResponse("an appointment of the day that is not known by its id")
+            return None
+        if row.get("state") == "cancelled":
+            return None
+        with understanding():
+            entry = _entry(row)
+        start = local(entry.start, self._zone)
+        if start is None:
+            raise UnexpectedResponse("an appointment at an hour that the clocks skip")
+        return Appointment(entry.id, start, self._end(start, _minutes(entry)))
 
     def cancel(self, appointment_id: str, request: BookingRequest) -> None:
         if not self.capabilities.cancel:

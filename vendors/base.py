@@ -333,6 +333,10 @@ class Capabilities:
     """Has patient records: `book` finds or creates one."""
     notifies: bool = False
     """Sends the patient mails or messages of its own."""
+    standing: bool = False
+    """Tells how an entry in its diary stands now, long after it was booked."""
+    changed: bool = False
+    """Tells with one call whether its diary changed since a moment."""
     consent: bool = False
     """The practice's owner can connect it in the browser, at the vendor's own page (OAuth2)."""
 
@@ -395,6 +399,19 @@ class Vendor(ABC):
     def find(self, request: BookingRequest) -> list[Appointment]:
         """The entries in the vendor's diary that are this very booking. None: it is not there now."""
 
+    def standing(self, appointment_id: str, request: BookingRequest) -> Appointment | None:
+        """How the entry stands in the diary now, wherever it was moved to. None: cancelled, or not there any more.
+
+        The request is the one it was booked by, as far as it is still kept: no personal number.
+        """
+        raise Unsupported("standing")
+
+    def changed(self, since: datetime) -> bool:
+        """Whether an entry of the diary came or changed since then. A hint: deleted entries and opening hours may
+        be missed, so what hangs on it is read as a whole now and then.
+        """
+        raise Unsupported("changed")
+
     def consent_address(self, redirect_uri: str, state: str, challenge: str) -> str:
         """Where the practice's owner says yes. `challenge`: PKCE, S256, of a verifier that `connected` is given."""
         raise Unsupported("consent_address")
@@ -439,9 +456,11 @@ class InvalidPatient(VendorError):
 class VendorUnavailable(VendorError):
     """Nothing happened, and the same call may work later. `retry_after` is in seconds, where the vendor said so."""
 
-    def __init__(self, fact: str, *, retry_after: float | None = None) -> None:
+    def __init__(self, fact: str, *, retry_after: float | None = None, status: int | None = None) -> None:
         super().__init__(fact)
         self.retry_after = retry_after
+        self.status = status
+        """429 where the vendor answered with it."""
 
 
 class AuthenticationFailed(VendorError):

@@ -30,7 +30,8 @@ Documented and not used
 * Creating, changing and ending calendars: timetables belong to the practice.
 * Creating, moving and removing blocked times: one closes the whole facility, so it is no way to hold a time.
 * Confirming a sync: it would overwrite the marker of the practice's record system.
-* `lastSync` and `onlyUnsynced`: for mirrors of the diary. The status DID_NOT_COME: the practice's to set.
+* `onlyUnsynced`: for mirrors of the diary. `lastSync` of blocked times: they are read with each look at the diary. The
+  status DID_NOT_COME: the practice's to set.
 * What else a patient has booked: reservations are listed by mailbox, which families share.
 * Changing the term to another service or calendar is not possible: see `Bookio.move`.
 """
@@ -89,6 +90,8 @@ REFUSED_FOR = timedelta(minutes=5)
 """How long a time is not offered after it looked free and was refused."""
 BOOKABLE = timedelta(days=90)
 """How far ahead a calendar may begin for its services to be offered."""
+CLOCKS_APART = timedelta(minutes=5)
+"""How far the vendor's clock may be from ours before a change could be missed. No answer tells its time."""
 CONFIRMED, CANCELLED = "CONFIRMED", "CANCELLED"
 REASONS = {
     "sk": "Zrušené pacientom online.",
@@ -187,6 +190,17 @@ class BookioClient:
 
     def reservations_of(self, lang: str, email: str) -> list[Row]:
         return self._pages("/reservations", "reservations", {"lang": lang, "email": email})
+
+    def reservations_from(self, lang: str, facility: int, first: date) -> list[Row]:
+        """All of a facility from that day on: a page for each hundred."""
+        return self._pages("/reservations", "reservations", {"lang": lang, "facilityId": facility, "from": str(first)})
+
+    def any_changed(self, since: datetime) -> bool:
+        """Whether there is a reservation, of any facility and day, that was changed since."""
+        milliseconds = int(since.timestamp() * 1000)
+        data = self._read("/reservations", {"lang": "en", "lastSync": milliseconds, "offset": 0, "limit": 1})
+        with understanding():
+            return bool(_number(data["pagination"]["total"], least=0) or data["reservations"])
 
     def blocked_times(self, lang: str, facility: int, first: date, last: date) -> list[Row]:
         days = {"dateFrom": str(first - DAY), "dateTo": str(last + DAY)}
@@ -372,6 +386,8 @@ class Bookio(Vendor):
         note=True,
         capacity=True,
         notifies=True,
+        standing=True,
+        changed=True,
     )
 
     def __init__(self, connection: Any, context: Context, clock: Callable[[], datetime] = _now) -> None:
@@ -546,6 +562,29 @@ class Bookio(Vendor):
                 for row in rows
                 if str(row.get("externalId")) == ours and row.get("status") != CANCELLED
             ]
+
+    def standing(self, appointment_id: str, request: BookingRequest) -> Appointment | None:
+        """One call, by the patient's mailbox. One that is not there, since staff may have put another address or the
+        patient is not kept any more, is looked for among all that its facility has to come: a page for each hundred.
+
+        Moving keeps the facility and the id, says the vendor. One that did not come still stands.
+        """
+        term = Term.of(request.slot.id, UnexpectedResponse)
+        row = self._reservation(appointment_id, request)
+        if row is None:
+            today = self._clock().astimezone(term.zone).date()
+            first = min(term.span.start.date(), today) - DAY
+            rows = self._client.reservations_from(_lang(request.language), term.facility, first)
+            with understanding():
+                row = next((row for row in rows if str(_number(row["id"])) == appointment_id), None)
+        with understanding():
+            return None if row is None or row["status"] == CANCELLED else _appointment(row, term.zone)
+
+    def changed(self, since: datetime) -> bool:
+        """One call for all facilities. Changes of the last minutes before then count too: see `CLOCKS_APART`. Blocked
+        times are not covered.
+        """
+        return self._client.any_changed(since - CLOCKS_APART)
 
     def cancel(self, appointment_id: str, request: BookingRequest) -> None:
         lang = _lang(request.language)

@@ -364,7 +364,7 @@ class Http:
             pause = _seconds(response.headers.get("Retry-After"))
             if self._pace:
                 (self._context.turns or _line(self._context, response.request.url.netloc.decode()).turns).pause(pause)
-            raise VendorUnavailable("status 429", retry_after=pause)
+            raise VendorUnavailable("status 429", retry_after=pause, status=429)
         if status < 200 or 300 <= status < 400 or status >= 500:
             raise otherwise(f"status {status}")
         return response

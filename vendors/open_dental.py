@@ -25,6 +25,8 @@ Quirks
   `0` is no id, and the year 1 is no date.
 * Lists come in pages of 100 (1000 where the office's own computer is asked), and a full page may not be the last.
 * Appointments have no field for another system's id: our reference stands in the Note, which staff read.
+* An appointment is stamped when it changes, by the office's own clock, which comes along with each row. One that is
+  deleted leaves no stamp.
 
 A start is listed once per provider, with the first free chair in an order that only the catalogue decides: chairs whose
 first or second provider it is, then the others, beginning elsewhere for each provider. So the next reading gives the
@@ -36,7 +38,7 @@ Documented and not used
 * `scheduleops`, `definitions`: Schedules names its chairs and blockouts. One provider, chair or schedule by its number.
 * `Planned`, `SchedulePlanned`, `ASAP`, `Confirm`, `Note`: work of the staff.
 * `/patients` by phone or e-mail: a household shares both. `PUT /patients`: a chart is the office's.
-* Subscriptions: a hint from inside the office, without a signature. `DateTStamp`: one reading is one call either way.
+* Subscriptions: a hint from inside the office, without a signature. `DateTStamp` of patients and providers.
 """
 
 import hashlib
@@ -49,6 +51,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import httpx
 
@@ -96,6 +99,11 @@ DEFAULT_PATTERN = "/XX/"
 USUAL_INCREMENT = 10
 OCCUPYING = ("scheduled", "complete", "asap")
 """Statuses of appointments that take up time. ASAP is a priority of Scheduled, and named like a status in one place."""
+NOT_IN_THE_DIARY = ("unschedlist", "broken", "planned", "ptnote", "ptnotecompleted")
+CLOCKS_APART = timedelta(hours=1)
+"""How far the office's clock may be from ours before a change could be missed."""
+STAMP_MARGIN = timedelta(minutes=1)
+"""How much earlier than it can be seen a change may be stamped."""
 CATALOGUE_KEPT = 3600
 """Seconds that clinics, chairs, providers and types are remembered."""
 SCHEDULES_KEPT = 60
@@ -223,6 +231,16 @@ class OpenDentalClient:
         _expect_success(response)
         with understanding():
             return _entry(json_object(response))
+
+    def changes(self, after: datetime) -> list[Span]:
+        """When appointments of any day were changed, each with what the office's clock said as it told so.
+
+        `after` is by that clock too. One page: no more than `PAGE` of them.
+        """
+        response = self._http.read("GET", "/appointments", query={"DateTStamp": str(after)})
+        _expect_success(response)
+        with understanding():
+            return [(_moment(row["DateTStamp"]), _moment(row["serverDateTime"])) for row in json_list(response)]
 
     def patients(self, last_name: str, first_name: str, birthdate: date) -> list[Row]:
         """Charts whose names contain these: more than those that are meant."""
@@ -397,7 +415,15 @@ def _now() -> datetime:
 class OpenDental(Vendor):
     name = "Open Dental"
     Connection = Connection
-    capabilities = Capabilities(cancel=True, move=True, carries_reference=True, list_by_patient=True, charts=True)
+    capabilities = Capabilities(
+        cancel=True,
+        move=True,
+        carries_reference=True,
+        list_by_patient=True,
+        charts=True,
+        standing=True,
+        changed=True,
+    )
 
     def __init__(self, connection: Any, context: Context, clock: Callable[[], datetime] = _now) -> None:
         self._client = OpenDentalClient(connection, context)
@@ -680,6 +706,31 @@ class OpenDental(Vendor):
             self.cancel(str(row.apt_num), request)
         return [row for row in ours if row not in lost], lost, others
 
+    def standing(self, appointment_id: str, request: BookingRequest) -> Appointment | None:
+        """By its number. One that was broken, or put on the staff's list of what may be scheduled anew, is None."""
+        entry = self._client.appointment(appointment_id)
+        if entry is None:
+            # A path that is not there is 404 too. So the day is read as well, by a path that ends before the number.
+            day = request.slot.start.astimezone(self._zone).date()
+            if appointment_id in {str(row.apt_num) for row in self._client.appointments(day, day)}:
+                raise UnexpectedResponse("an appointment of the day that is not known by its number")
+            return None
+        if entry.status in NOT_IN_THE_DIARY:
+            return None
+        if entry.start is None:
+            raise UnexpectedResponse("an appointment without a time, or of an unknown status")
+        return self._appointment(entry)
+
+    def changed(self, since: datetime) -> bool:
+        """One call. One that was deleted is not noticed, and neither are working hours and blockouts.
+
+        The office's clock need not agree with ours: how old a change is, is told by that clock alone.
+        """
+        wall_clock = since.astimezone(self._zone).replace(microsecond=0, tzinfo=None)
+        changes = self._client.changes(wall_clock - CLOCKS_APART)
+        so_long = self._clock() - since + STAMP_MARGIN
+        return len(changes) >= PAGE or any(_age(*change, self._zone) <= so_long for change in changes)
+
     def cancel(self, appointment_id: str, request: BookingRequest) -> None:
         try:
             self._client.break_appointment(appointment_id)
@@ -842,6 +893,12 @@ def _is_reached_by(chart: Row, patient: Patient) -> bool:
 def _digits(phone: str) -> str:
     """The last ten: charts leave out the country's code."""
     return re.sub("[^0-9]", "", phone)[-10:]
+
+
+def _age(then: datetime, now: datetime, zone: ZoneInfo) -> timedelta:
+    """How long it is from one wall-clock time to another. Where the clocks were changed in between: at least."""
+    by_the_watch = now.replace(tzinfo=zone).astimezone(UTC) - then.replace(tzinfo=zone).astimezone(UTC)
+    return min(now - then, by_the_watch)
 
 
 def _span(row: Row) -> Span:

@@ -27,7 +27,8 @@ Documented and not used
 * GET /clinic/{clinicID}: the list says the same.
 * GET /timeslot from a moment on: how far it reaches is not said (gap 5). Months have an end.
 * `delay` when listing times: an integer of an unknown unit (gap 4).
-There is no way to cancel, to reserve, or to leave a note or a reference.
+There is no way to cancel, to reserve, or to leave a note or a reference. How a booking stands later cannot be read:
+bookings are listed by personal number only, which is not kept. No list tells what changed since a moment.
 """
 
 import json

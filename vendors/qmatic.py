@@ -13,6 +13,8 @@ Quirks:
 * Free times come all at once, without a way to ask for days. Slots have no id: the vendor's own two strings are it.
 * A reservation lives for 15 minutes and can neither be extended, listed, found nor given back.
 * Confirming the same reservation a second time is answered like an expired one: look before telling anybody.
+* 429 in answer to a change says nothing about whether it was done, as a 5xx does not.
+* Nothing tells what changed since a moment.
 * Languages are seven values of the vendor's own spelling. A language that the tenant lacks gives its default one.
 
 Documented, and not used: service combinations (needs its own configuration; we book one service at a time),
@@ -217,7 +219,15 @@ class QmaticClient:
         return self._authorized(partial(self._api.read, method, path, values), content)
 
     def _write(self, method: str, path: str, values: Json | None = None, **content: Any) -> httpx.Response:
-        return self._authorized(partial(self._api.write, method, path, values), content)
+        return self._authorized(partial(self._send_once, method, path, values), content)
+
+    def _send_once(self, method: str, path: str, values: Json | None, **content: Any) -> httpx.Response:
+        try:
+            return self._api.write(method, path, values, **content)
+        except VendorUnavailable as error:
+            if error.status == 429:  # its other ways to be unavailable mean that it was not sent
+                raise OutcomeUnknown("status 429") from error
+            raise
 
     def _authorized(self, call: Callable[..., httpx.Response], content: Json) -> httpx.Response:
         """Calls with the token; with a new one once more after a 401, which also of a write means: not done."""
@@ -276,7 +286,14 @@ class Qmatic(Vendor):
     name = "Qmatic"
     Connection = Connection
     capabilities = Capabilities(
-        reserve=True, cancel=True, move=True, carries_reference=True, questions=True, screening=True, groups=True
+        reserve=True,
+        cancel=True,
+        move=True,
+        carries_reference=True,
+        questions=True,
+        screening=True,
+        groups=True,
+        standing=True,
     )
 
     def __init__(self, connection: Any, context: Context) -> None:
@@ -442,6 +459,16 @@ class Qmatic(Vendor):
         """By the booking's key, which no other booking has. Assumed (gap 6): cancelled ones are not listed."""
         with understanding():
             return [self._appointment(entry) for entry in self._client.search(_identifier(request))]
+
+    def standing(self, appointment_id: str, request: BookingRequest) -> Appointment | None:
+        """By its id. One that is not known by it any more is searched by the booking's key before it is called gone:
+        staff may have entered it anew, and a path that is not there is answered alike (gap 6, 8).
+        """
+        entry = self._client.appointment(appointment_id)
+        if entry is None:
+            return next(iter(self.find(request)), None)
+        with understanding():
+            return self._appointment(entry)
 
     def cancel(self, appointment_id: str, request: BookingRequest) -> None:
         try:

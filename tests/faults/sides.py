@@ -47,6 +47,8 @@ class Side:
     """The field of a patient's chart that holds the e-mail, where there are charts."""
     without: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Rows that are left out, by call: they are word for word how this vendor says that it is done."""
+    unclear: tuple[int, ...] = ()
+    """Statuses of a refusal that this vendor's contract calls no clear answer to a write."""
 
     @property
     def tools(self) -> VendorContract:
@@ -107,6 +109,7 @@ SIDES = {
                 "find": ("token", "search"),
             },
             without={"cancel": ("empty_204-not_done",), "move": ("empty_204-not_done",)},
+            unclear=(429,),
         ),
         Side(
             "bookio",

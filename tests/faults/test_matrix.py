@@ -71,11 +71,12 @@ def suffer(here: Cell, call: str, fault: Fault, act: Callable[[Vendor], object])
     return outcome
 
 
-def judge(outcome: object, fault: Fault, *, happened: bool) -> None:
+def judge(side: Side, outcome: object, fault: Fault, *, happened: bool) -> None:
     """Whether what was said is true of the diary. After the vendor's own refusal nobody looks, so it is believed."""
     said = type(outcome).__name__
     if isinstance(outcome, NOTHING_HAPPENED):
-        assert not happened or fault.is_a_refusal, f"{said} was raised, and it happened"
+        believed = fault.is_a_refusal and fault.status not in side.unclear
+        assert not happened or believed, f"{said} was raised, and it happened"
     elif not isinstance(outcome, OutcomeUnknown):
         assert happened, f"{said} was answered, and nothing happened"
 
@@ -87,7 +88,7 @@ def test_booking(side: Side, call: str, fault: Fault) -> None:
         outcome = suffer(here, call, fault, lambda vendor: vendor.book(request))
 
         assert len(here.ours) <= 1
-        judge(outcome, fault, happened=len(here.ours) == 1)
+        judge(side, outcome, fault, happened=len(here.ours) == 1)
         if fault is REFUSED:
             assert isinstance(outcome, VendorUnavailable)
         found = here.vendor().find(request)
@@ -129,7 +130,7 @@ def test_cancelling(side: Side, call: str, fault: Fault) -> None:
         booked = here.vendor().book(request)
         outcome = suffer(here, call, fault, lambda vendor: vendor.cancel(booked.id, request))
 
-        judge(outcome, fault, happened=here.ours == [])
+        judge(side, outcome, fault, happened=here.ours == [])
         assert len(here.vendor().find(request)) == len(here.ours)
         here.vendor().cancel(booked.id, request)
         assert here.ours == []
@@ -146,7 +147,7 @@ def test_moving(side: Side, call: str, fault: Fault) -> None:
         outcome = suffer(here, call, fault, lambda vendor: vendor.move(booked.id, there))
 
         assert here.starts in ([old], [new])
-        judge(outcome, fault, happened=here.starts == [new])
+        judge(side, outcome, fault, happened=here.starts == [new])
         assert here.vendor().move(booked.id, there).start == there.slot.start
         assert here.starts == [new]
         assert here.sandbox.breaches == []

@@ -63,6 +63,7 @@ OTHERWISE = {
     ("bookio", "half"): "checking",
     ("bookio", "garbage-done"): "checking",
     ("bookio", "409-done"): "checking",
+    ("qmatic", "429-not_done"): "checking",  # no clear answer there
     ("qmatic", "401-not_done"): "",  # left out: a token that ran out, so it is sent once more with a new one
 }
 
@@ -112,7 +113,7 @@ def look(booking: Booking, **changes: Any) -> Booking:
     Booking.objects.filter(pk=booking.pk, state=State.CHECKING).update(
         look_at=timezone.now() - timedelta(seconds=1), **changes
     )
-    reconciliation.settle_due()
+    reconciliation.settle_due(booking.practice)
     booking.refresh_from_db()
     return booking
 

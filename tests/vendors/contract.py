@@ -12,6 +12,7 @@ import pytest
 
 from vendors.base import (
     Answer,
+    Appointment,
     AuthenticationFailed,
     BookingRequest,
     Capabilities,
@@ -55,6 +56,10 @@ class VendorContract:
     """The sandbox's operation that puts an appointment in the diary."""
     lookup: str
     """The sandbox's operation by which `find` looks."""
+    standing: str
+    """The sandbox's operation by which `standing` looks, where the vendor can tell."""
+    changes: str
+    """The sandbox's operation by which `changed` looks, where the vendor can tell."""
 
     def connection(self, base_url: str) -> Any:
         """A `Connection` that the sandbox accepts."""
@@ -366,6 +371,12 @@ class VendorContract:
         if not capabilities.move:
             with pytest.raises(Unsupported):
                 vendor.move("1", request)
+        if not capabilities.standing:
+            with pytest.raises(Unsupported):
+                vendor.standing("1", request)
+        if not capabilities.changed:
+            with pytest.raises(Unsupported):
+                vendor.changed(sandbox.clock())
 
     def test_a_reserved_time_is_held_against_others(self, vendor: Vendor, sandbox: Sandbox) -> None:
         if not self.Vendor.capabilities.reserve:
@@ -401,6 +412,155 @@ class VendorContract:
             assert (moved.start, moved.end) == (second.start, second.end)
             assert len(sandbox.appointments()) == before
             assert first.start in {s.start for s in self.free(vendor, sandbox)}
+
+    # --- How it stands later --------------------------------------------------------------------------------------
+
+    @pytest.fixture
+    def kept(self, vendor: Vendor, sandbox: Sandbox) -> tuple[Appointment, BookingRequest]:
+        """What was booked, and the request as far as it is still kept much later."""
+        if not self.Vendor.capabilities.standing:
+            pytest.skip("this vendor does not tell how an appointment stands")
+        request = self.ready(vendor, sandbox)
+        return vendor.book(request), replace(request, patient=replace(self.patient, personal_number=""), answers=())
+
+    def test_an_appointment_that_nobody_touched_stands_as_it_was_booked(
+        self, vendor: Vendor, sandbox: Sandbox, kept: tuple[Appointment, BookingRequest]
+    ) -> None:
+        with self.no_breach(sandbox):
+            appointment, request = kept
+            assert vendor.standing(appointment.id, request) == appointment
+
+    def test_how_an_appointment_stands_is_told_also_when_the_patient_is_forgotten(
+        self, vendor: Vendor, sandbox: Sandbox, kept: tuple[Appointment, BookingRequest]
+    ) -> None:
+        with self.no_breach(sandbox):
+            appointment, request = kept
+            assert vendor.standing(appointment.id, replace(request, patient=Patient())) == appointment
+
+    @pytest.mark.parametrize(("days", "hours"), [(1, 0), (0, 1), (30, -1)])
+    def test_an_appointment_that_staff_moved_stands_at_its_new_time(
+        self,
+        vendor: Vendor,
+        sandbox: Sandbox,
+        kept: tuple[Appointment, BookingRequest],
+        days: int,
+        hours: int,
+    ) -> None:
+        with self.no_breach(sandbox):
+            appointment, request = kept
+            start, end = (t + timedelta(days=days, hours=hours) for t in (appointment.start, appointment.end))
+            sandbox.move_by_staff(appointment.id, start)
+            stands = vendor.standing(appointment.id, request)
+            assert stands == Appointment(appointment.id, start, end)
+            assert stands.start.utcoffset() == start.utcoffset()
+
+    @pytest.mark.parametrize("by_staff", ["cancel_by_staff", "delete_by_staff"])
+    def test_an_appointment_that_staff_cancelled_or_deleted_does_not_stand(
+        self, vendor: Vendor, sandbox: Sandbox, kept: tuple[Appointment, BookingRequest], by_staff: str
+    ) -> None:
+        with self.no_breach(sandbox):
+            appointment, request = kept
+            getattr(sandbox, by_staff)(appointment.id)
+            assert vendor.standing(appointment.id, request) is None
+
+    def test_an_appointment_that_the_patient_cancelled_does_not_stand(
+        self, vendor: Vendor, sandbox: Sandbox, kept: tuple[Appointment, BookingRequest]
+    ) -> None:
+        if not self.Vendor.capabilities.cancel:
+            pytest.skip("this vendor does not cancel")
+        with self.no_breach(sandbox):
+            appointment, request = kept
+            vendor.cancel(appointment.id, request)
+            assert vendor.standing(appointment.id, request) is None
+
+    @pytest.mark.parametrize("status", [500, 503, 429, 301])
+    def test_an_appointment_that_could_not_be_read_is_not_taken_for_gone(
+        self, vendor: Vendor, sandbox: Sandbox, kept: tuple[Appointment, BookingRequest], status: int
+    ) -> None:
+        appointment, request = kept
+        sandbox.answer(self.standing, status, times=3)
+        with pytest.raises(VendorUnavailable):
+            vendor.standing(appointment.id, request)
+
+    @pytest.mark.parametrize("body", [b"<html>", b'{"x": [', {"unexpected": "object"}, "text", [1, 2], [None], b""])
+    def test_an_appointment_of_the_wrong_shape_is_not_taken_for_gone(
+        self, vendor: Vendor, sandbox: Sandbox, kept: tuple[Appointment, BookingRequest], body: object
+    ) -> None:
+        appointment, request = kept
+        sandbox.answer(self.standing, 200, body, times=3)
+        with pytest.raises((UnexpectedResponse, VendorUnavailable)):
+            vendor.standing(appointment.id, request)
+
+    def test_an_appointment_at_a_vendor_that_cannot_be_reached_is_not_taken_for_gone(
+        self, base_url: str, kept: tuple[Appointment, BookingRequest]
+    ) -> None:
+        appointment, request = kept
+        gone = self.connect(self.connection(base_url.replace(base_url.rpartition(":")[2], "9")))
+        with pytest.raises(VendorUnavailable):
+            gone.standing(appointment.id, request)
+
+    # --- Whether anything changed ---------------------------------------------------------------------------------
+
+    @pytest.fixture
+    def old(self, vendor: Vendor, sandbox: Sandbox) -> Appointment:
+        """Somebody's, booked half an hour ago."""
+        if not self.Vendor.capabilities.changed:
+            pytest.skip("this vendor does not tell whether its diary changed")
+        request, now = self.ready(vendor, sandbox), sandbox.clock
+        sandbox.clock = lambda: now() - timedelta(minutes=30)
+        appointment = vendor.book(request)
+        sandbox.clock = now
+        return appointment
+
+    def test_a_diary_in_which_nothing_happened_has_not_changed(
+        self, vendor: Vendor, sandbox: Sandbox, old: Appointment
+    ) -> None:
+        with self.no_breach(sandbox):
+            now = sandbox.clock()
+            assert not vendor.changed(now)
+            assert not vendor.changed(now - timedelta(minutes=15))
+            assert vendor.changed(now - timedelta(minutes=31))
+
+    def test_a_booking_by_somebody_else_is_a_change(self, vendor: Vendor, sandbox: Sandbox, old: Appointment) -> None:
+        with self.no_breach(sandbox):
+            since = sandbox.clock()
+            sandbox.take_at_desk(self.free(vendor, sandbox)[-1].id)
+            assert vendor.changed(since)
+
+    @pytest.mark.parametrize("by_staff", ["cancel", "move"])
+    def test_a_cancellation_and_a_move_by_staff_are_changes(
+        self, vendor: Vendor, sandbox: Sandbox, old: Appointment, by_staff: str
+    ) -> None:
+        with self.no_breach(sandbox):
+            since = sandbox.clock()
+            if by_staff == "cancel":
+                sandbox.cancel_by_staff(old.id)
+            else:
+                sandbox.move_by_staff(old.id, old.start + timedelta(days=1))
+            assert vendor.changed(since)
+
+    def test_whether_anything_changed_costs_one_call(self, vendor: Vendor, sandbox: Sandbox, old: Appointment) -> None:
+        sandbox.calls.clear()
+        vendor.changed(sandbox.clock() - timedelta(hours=1))
+        assert sandbox.calls == [self.changes]
+
+    @pytest.mark.parametrize("status", [500, 503, 429, 301])
+    def test_a_vendor_in_trouble_does_not_say_that_nothing_changed(
+        self, vendor: Vendor, sandbox: Sandbox, old: Appointment, status: int
+    ) -> None:
+        sandbox.answer(self.changes, status, times=3)
+        with pytest.raises(VendorUnavailable):
+            vendor.changed(sandbox.clock())
+
+    @pytest.mark.parametrize("body", [b"<html>", b'{"x": [', {"unexpected": "object"}, "text", [1, 2], [None], b""])
+    def test_changes_of_the_wrong_shape_do_not_say_that_nothing_changed(
+        self, vendor: Vendor, sandbox: Sandbox, old: Appointment, body: object
+    ) -> None:
+        sandbox.answer(self.changes, 200, body, times=3)
+        with pytest.raises((UnexpectedResponse, VendorUnavailable)):
+            vendor.changed(sandbox.clock())
+
+    # --- Refused details ------------------------------------------------------------------------------------------
 
     def test_a_details_field_the_vendor_refuses_comes_back_by_its_name(self, vendor: Vendor, sandbox: Sandbox) -> None:
         request = self.ready(vendor, sandbox)

@@ -223,6 +223,7 @@ class TestAlfaDocs(VendorContract):
     times = "free_slots"
     booking = "create_appointment"
     lookup = "list_appointments"
+    standing = "appointment"
 
     def connect(self, connection: Any, **changes: Any) -> Any:
         return super().connect(connection, **({"clinic_name": "Studio Bianchi", "turns": NoQueue()} | changes))
@@ -1501,6 +1502,52 @@ class TestChanges(Base):
         here = request_for(slots[0])
         other = next(slot for slot in slots if slot.start >= slots[0].end + timedelta(hours=1))
         return vendor.book(here).id, here, replace(here, slot=other)
+
+    @pytest.mark.parametrize("state", ["absent", "waiting", "in_care", "done"])
+    def test_whatever_the_desk_does_with_an_appointment_it_stands_until_it_is_cancelled(
+        self, june: Both, state: str
+    ) -> None:
+        vendor, sandbox = june
+        id, here, _ = self.booked(vendor)
+        sandbox.ours()[0]["state"] = state
+        stands = vendor.standing(id, here)
+        assert stands is not None
+        assert (stands.start, stands.end) == (here.slot.start, here.slot.end)
+
+    def test_a_longer_appointment_stands_as_long_as_the_desk_made_it(self, june: Both) -> None:
+        vendor, sandbox = june
+        id, here, _ = self.booked(vendor)
+        sandbox.ours()[0]["duration"] = "75"
+        stands = vendor.standing(id, here)
+        assert stands is not None
+        assert stands.end - stands.start == timedelta(minutes=75)
+
+    @pytest.mark.parametrize("lists", [200, 404, 500])
+    def test_an_unknown_id_alone_does_not_say_that_an_appointment_is_gone(self, june: Both, lists: int) -> None:
+        vendor, sandbox = june
+        id, here, _ = self.booked(vendor)
+        sandbox.answer("appointment", 404)
+        if lists != 200:
+            sandbox.answer("list_appointments", lists, times=2)
+        with pytest.raises((UnexpectedResponse, VendorUnavailable)):
+            vendor.standing(id, here)
+
+    def test_an_appointment_at_an_hour_that_the_clocks_skip_is_not_taken_for_gone(self, june: Both) -> None:
+        vendor, sandbox = june
+        id, here, _ = self.booked(vendor)
+        sandbox.ours()[0]["date"] = "2027-03-28 02:30:00"
+        with pytest.raises(UnexpectedResponse):
+            vendor.standing(id, here)
+
+    def test_how_an_appointment_stands_costs_one_call_unless_it_is_gone(self, june: Both) -> None:
+        vendor, sandbox = june
+        id, here, _ = self.booked(vendor)
+        sandbox.calls.clear()
+        vendor.standing(id, here)
+        assert sandbox.calls == ["appointment"]
+        sandbox.delete_by_staff(id)
+        assert vendor.standing(id, here) is None
+        assert sandbox.calls == ["appointment", "appointment", "list_appointments"]
 
     def test_cancelling_sends_the_whole_record_with_its_colour_and_nothing_read_only(self, june: Both) -> None:
         vendor, sandbox = june

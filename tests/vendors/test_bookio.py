@@ -122,6 +122,7 @@ class TestBookio(VendorContract):
     times = "reservations"
     booking = "create_reservation"
     lookup = "reservations"
+    standing = changes = "reservations"
 
     def connection(self, base_url: str) -> Connection:
         return Connection(base_url=Url(base_url + ROOT), token=Secret(TOKEN))
@@ -1458,6 +1459,85 @@ class TestBookio(VendorContract):
         assert len(vendor.find(request)) == 1
         row["status"] = "CANCELLED"
         assert vendor.find(request) == []
+
+    # --- How it stands, and whether anything changed ---------------------------------------------------------------
+
+    def test_how_a_booking_stands_costs_one_call_by_the_patients_mailbox(self, june: June) -> None:
+        vendor, sandbox, _ = june
+        request = self.wanted(self.some_time(vendor))
+        appointment = vendor.book(request)
+        sandbox.requests.clear()
+        assert vendor.standing(appointment.id, request) == appointment
+        assert [sent.query.get("email") for sent in sandbox.sent("reservations")] == ["lubomira@patient.example"]
+
+    @pytest.mark.parametrize("days", [-1, 0, 40])
+    def test_a_booking_whose_mailbox_staff_corrected_is_found_wherever_they_moved_it(
+        self, june: June, days: int
+    ) -> None:
+        vendor, sandbox, watch = june
+        request = self.wanted(self.some_time(vendor))
+        appointment = vendor.book(request)
+        for row in sandbox.diary["reservations"]:
+            if str(row["id"]) == appointment.id:
+                row["email"] = "corrected@patient.example"
+        start = appointment.start + timedelta(days=days)
+        sandbox.move_by_staff(appointment.id, start)
+        watch.moment += timedelta(days=4)
+        stands = vendor.standing(appointment.id, request)
+        assert stands is not None
+        assert (stands.id, stands.start) == (appointment.id, start)
+
+    def test_a_mailbox_that_is_not_found_alone_does_not_say_that_it_is_gone(self, june: June) -> None:
+        vendor, sandbox, _ = june
+        request = self.wanted(self.some_time(vendor))
+        appointment = vendor.book(request)
+        elsewhere = replace(request, patient=replace(self.patient, email="another@patient.example"))
+        sandbox.answer("reservations", 200, success(reservations=[], pagination={"total": 0, "offset": 0}))
+        sandbox.answer("reservations", 500, times=2)
+        with pytest.raises(VendorUnavailable):
+            vendor.standing(appointment.id, elsewhere)
+        sandbox.answer("reservations", 400, failure(12))
+        with pytest.raises(UnexpectedResponse):
+            vendor.standing(appointment.id, elsewhere)
+
+    def test_one_who_did_not_come_stands(self, june: June) -> None:
+        vendor, sandbox, _ = june
+        request = self.wanted(self.some_time(vendor))
+        appointment = vendor.book(request)
+        sandbox.appointments()[-1]["status"] = "DID_NOT_COME"
+        assert vendor.standing(appointment.id, request) == appointment
+
+    @pytest.mark.parametrize("missing", ["status", "dateFrom", "id"])
+    def test_a_row_that_lacks_what_counts_is_not_taken_for_gone(self, empty: June, missing: str) -> None:
+        vendor, sandbox, _ = empty
+        request = self.wanted(self.some_time(vendor))
+        appointment = vendor.book(request)
+        row = {name: value for name, value in sandbox.appointments()[0].items() if name != missing}
+        pagination = {"total": 1, "offset": 0, "limit": 100}
+        sandbox.answer("reservations", 200, success(reservations=[row], pagination=pagination))
+        with pytest.raises(UnexpectedResponse):
+            vendor.standing(appointment.id, request)
+
+    def test_a_slot_of_another_making_does_not_say_that_it_is_gone(self, empty: June) -> None:
+        vendor, _, _ = empty
+        slot = self.some_time(vendor)
+        with pytest.raises(UnexpectedResponse):
+            vendor.standing("31", self.wanted(replace(slot, id="another")))
+
+    @pytest.mark.parametrize(("minutes", "answer"), [(4, True), (6, False)])
+    def test_the_vendors_clock_may_be_some_minutes_behind_ours(self, june: June, minutes: int, answer: bool) -> None:
+        vendor, sandbox, watch = june
+        sandbox.clock = lambda: NOON - timedelta(minutes=minutes)
+        sandbox.reserve(9041, "2026-06-15T08:20:00")  # in the other house
+        sandbox.clock = watch
+        assert vendor.changed(NOON) is answer
+
+    def test_changes_are_asked_for_without_reading_what_changed(self, june: June) -> None:
+        vendor, sandbox, _ = june
+        vendor.changed(NOON)
+        five_minutes_before = int((NOON - timedelta(minutes=5)).timestamp() * 1000)
+        (sent,) = sandbox.sent("reservations")
+        assert sent.query == {"lang": "en", "lastSync": str(five_minutes_before), "offset": "0", "limit": "1"}
 
     # --- Cancelling -----------------------------------------------------------------------------------------------
 

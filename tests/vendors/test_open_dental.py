@@ -91,6 +91,7 @@ class TestOpenDental(VendorContract):
     times = "list_appointments"
     booking = "create_appointment"
     lookup = "list_appointments"
+    standing, changes = "appointment", "list_appointments"
 
     def connection(self, base_url: str, /, **changes: Any) -> Connection:
         given: dict[str, Any] = {
@@ -1103,6 +1104,105 @@ class TestOpenDental(VendorContract):
         sandbox.diary["patients"][0].update(LName="O'Malley")
         sandbox.diary["appointments"][0].update(PatNum=7)
         assert vendor.find(request) == [appointment]
+
+    # --- How it stands, and whether anything changed ---------------------------------------------------------------
+
+    @pytest.mark.parametrize("status", ["Broken", "UnschedList", "Planned", "PtNote", "PtNoteCompleted"])
+    def test_what_the_staff_took_off_the_appointment_book_does_not_stand(self, booked: Any, status: str) -> None:
+        vendor, sandbox, request, number = booked
+        sandbox.diary["appointments"][0]["AptStatus"] = status
+        assert vendor.standing(number, request) is None
+
+    def test_a_visit_that_is_over_still_stands(self, booked: Any) -> None:
+        vendor, sandbox, request, number = booked
+        sandbox.diary["appointments"][0]["AptStatus"] = "Complete"
+        assert vendor.standing(number, request).start == request.slot.start
+
+    @pytest.mark.parametrize("odd", [{"AptStatus": "Elsewhere"}, {"AptDateTime": "0001-01-01 00:00:00"}])
+    def test_what_nobody_understands_is_not_taken_for_gone(self, booked: Any, odd: dict[str, str]) -> None:
+        vendor, sandbox, request, number = booked
+        sandbox.diary["appointments"][0].update(odd)
+        with pytest.raises(UnexpectedResponse):
+            vendor.standing(number, request)
+
+    def test_an_appointment_moved_to_an_hour_that_the_clocks_skip_is_not_taken_for_gone(self, booked: Any) -> None:
+        vendor, sandbox, request, number = booked
+        sandbox.diary["appointments"][0]["AptDateTime"] = "2027-03-14 02:30:00"
+        with pytest.raises(UnexpectedResponse):
+            vendor.standing(number, request)
+
+    @pytest.mark.parametrize("lists", [200, 404, 401])
+    def test_an_unknown_number_alone_does_not_say_that_it_is_gone(self, booked: Any, lists: int) -> None:
+        vendor, sandbox, request, number = booked
+        sandbox.answer("appointment", 404, "No such page.")
+        if lists != 200:
+            sandbox.answer("list_appointments", lists)
+        with pytest.raises((UnexpectedResponse, AuthenticationFailed)):
+            vendor.standing(number, request)
+
+    def test_how_an_appointment_stands_costs_one_call_unless_it_is_gone(self, booked: Any) -> None:
+        vendor, sandbox, request, number = booked
+        sandbox.calls.clear()
+        vendor.standing(number, request)
+        assert sandbox.calls == ["appointment"]
+        sandbox.delete_by_staff(number)
+        assert vendor.standing(number, request) is None
+        assert sandbox.calls == ["appointment", "appointment", "list_appointments"]
+
+    @pytest.mark.parametrize("minutes", [-50, -6, 6, 50, 300])
+    def test_an_office_whose_clock_is_wrong_tells_changes_all_the_same(self, quiet: Both, minutes: int) -> None:
+        vendor, sandbox = quiet
+        sandbox.clock_is_ahead_by = timedelta(minutes=minutes)
+        sandbox.clock = lambda: FRIDAY_BEFORE - timedelta(minutes=10)
+        self.stands(sandbox)
+        sandbox.clock = lambda: FRIDAY_BEFORE
+        assert not vendor.changed(FRIDAY_BEFORE - timedelta(minutes=5))
+        assert vendor.changed(FRIDAY_BEFORE - timedelta(minutes=10))
+
+    def test_changes_are_asked_for_by_the_offices_clock_and_a_little_early(self, quiet: Both) -> None:
+        vendor, sandbox = quiet
+        vendor.changed(datetime(2026, 6, 12, 14, 30, 15, 999, tzinfo=UTC))
+        assert [sent.query for sent in sandbox.sent("list_appointments")] == [{"DateTStamp": "2026-06-12 08:30:15"}]
+
+    @pytest.mark.parametrize(
+        ("changed", "asked", "since", "answer"),
+        [
+            # On the 14th of March the clocks go from 2:00 (8:00 by UTC) to 3:00.
+            ("2027-03-14T07:50", "2027-03-14T08:10", "2027-03-14T07:45", True),
+            ("2027-03-14T07:50", "2027-03-14T08:10", "2027-03-14T07:55", False),
+            # On the 1st of November they go from 2:00 (7:00 by UTC) back to 1:00.
+            ("2026-11-01T06:50", "2026-11-01T07:10", "2026-11-01T06:45", True),
+            ("2026-11-01T07:05", "2026-11-01T08:10", "2026-11-01T07:00", True),
+            ("2026-11-01T05:50", "2026-11-01T08:10", "2026-11-01T08:05", False),
+        ],
+    )
+    def test_in_the_night_when_the_clocks_change_no_change_is_missed(
+        self, changed: str, asked: str, since: str, answer: bool
+    ) -> None:
+        when, now, before = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (changed, asked, since))
+        with self.at(now) as (vendor, sandbox):
+            sandbox.clock = lambda: when
+            self.stands(sandbox)
+            sandbox.clock = lambda: now
+            assert vendor.changed(before) is answer
+
+    def test_a_full_page_of_changes_is_a_change(self, quiet: Both) -> None:
+        vendor, sandbox = quiet
+        sandbox.clock = lambda: FRIDAY_BEFORE - timedelta(minutes=10)
+        for _ in range(99):
+            self.stands(sandbox)
+        sandbox.clock = lambda: FRIDAY_BEFORE
+        assert not vendor.changed(FRIDAY_BEFORE)
+        sandbox.clock = lambda: FRIDAY_BEFORE - timedelta(minutes=10)
+        self.stands(sandbox)
+        sandbox.clock = lambda: FRIDAY_BEFORE
+        assert vendor.changed(FRIDAY_BEFORE)
+
+    def test_changes_without_the_offices_clock_do_not_say_that_nothing_changed(self, quiet: Both) -> None:
+        vendor, sandbox = quiet
+        sandbox.answer("list_appointments", 200, [self.stands(sandbox)])
+        with pytest.raises(UnexpectedResponse):
+            vendor.changed(FRIDAY_BEFORE)
 
     # --- Cancelling -----------------------------------------------------------------------------------------------
 

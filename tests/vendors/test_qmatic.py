@@ -38,6 +38,7 @@ from vendors.sandbox.qmatic import BANKSIDE, CANALSIDE, QmaticSandbox, guid
 GP, CHECK, BLOOD = guid("GP appointment"), guid("New patient health check"), guid("Blood test")
 FLU, TRAVEL, PHYSIO = guid("Flu vaccination"), guid("Travel advice"), guid("Physiotherapy")
 OKAFOR = guid("Dr Amara Okafor")
+ENTERED_ANEW = guid("entered anew at the desk")
 
 
 class RecordingSandbox(QmaticSandbox):
@@ -70,6 +71,7 @@ class TestQmatic(VendorContract):
     times = "timeslots"
     booking = "confirm"
     lookup = "search"
+    standing = "appointment"
 
     @pytest.fixture
     def sandbox(self) -> RecordingSandbox:
@@ -738,6 +740,91 @@ class TestQmatic(VendorContract):
         assert sandbox.appointments()[0]["personalIdentifier"] == key.replace("-", "")
         assert vendor.find(request) == [booked]
         assert sandbox.breaches == []
+
+    # --- How it stands later --------------------------------------------------------------------------------------
+
+    def test_an_appointment_that_staff_entered_anew_is_found_by_the_bookings_key(
+        self, vendor: Qmatic, sandbox: RecordingSandbox
+    ) -> None:
+        request = self.held(vendor, sandbox)
+        booked = vendor.book(request)
+        entry = sandbox.diary["appointments"].pop(booked.id)
+        sandbox.diary["appointments"][ENTERED_ANEW] = {**entry, "id": ENTERED_ANEW}
+        assert vendor.standing(booked.id, request) == replace(booked, id=ENTERED_ANEW)
+
+    def test_an_appointment_that_stands_costs_one_call_and_one_that_is_gone_two(
+        self, vendor: Qmatic, sandbox: RecordingSandbox
+    ) -> None:
+        request = self.held(vendor, sandbox)
+        booked = vendor.book(request)
+        sandbox.calls.clear()
+        vendor.standing(booked.id, request)
+        sandbox.cancel_by_staff(booked.id)
+        vendor.standing(booked.id, request)
+        assert sandbox.calls == ["appointment", "appointment", "search"]
+
+    @pytest.mark.parametrize(("status", "error"), [(500, VendorUnavailable), (404, UnexpectedResponse)])
+    def test_an_unknown_id_alone_does_not_say_that_it_is_gone(
+        self, vendor: Qmatic, sandbox: RecordingSandbox, status: int, error: type[Exception]
+    ) -> None:
+        request = self.held(vendor, sandbox)
+        booked = vendor.book(request)
+        sandbox.answer("appointment", 404)
+        sandbox.answer("search", status, times=2)
+        with pytest.raises(error):
+            vendor.standing(booked.id, request)
+
+    # --- Too many requests ----------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("done", [True, False])
+    def test_too_many_requests_leave_a_booking_unknown(
+        self, vendor: Qmatic, sandbox: RecordingSandbox, done: bool
+    ) -> None:
+        request = self.held(vendor, sandbox)
+        sandbox.answer("confirm", 429, headers=(("Retry-After", "7"),), done=done)
+        with pytest.raises(OutcomeUnknown):
+            vendor.book(request)
+        assert sandbox.count("confirm") == 1
+        assert len(vendor.find(request)) == done
+
+    def test_a_cancellation_that_meets_too_many_requests_is_looked_up(
+        self, vendor: Qmatic, sandbox: RecordingSandbox
+    ) -> None:
+        request = self.held(vendor, sandbox)
+        booked = vendor.book(request)
+        sandbox.answer("cancel", 429)
+        with pytest.raises(OutcomeUnknown):
+            vendor.cancel(booked.id, request)
+        sandbox.answer("cancel", 429, done=True)
+        vendor.cancel(booked.id, request)
+        assert sandbox.appointments() == []
+
+    def test_a_move_that_meets_too_many_requests_is_looked_up(self, vendor: Qmatic, sandbox: RecordingSandbox) -> None:
+        booked, _, there = self.moving(vendor, sandbox)
+        sandbox.answer("reschedule", 429)
+        with pytest.raises(OutcomeUnknown):
+            vendor.move(booked, there)
+        sandbox.answer("reschedule", 429, done=True)
+        assert vendor.move(booked, there).start == there.slot.start
+
+    def test_a_reservation_that_meets_too_many_requests_may_stand_unseen(
+        self, vendor: Qmatic, sandbox: RecordingSandbox
+    ) -> None:
+        _, search = self.choice(vendor, sandbox)
+        slot = vendor.slots(replace(search, provider_id=OKAFOR))[0]
+        sandbox.answer("reserve", 429, done=True)
+        with pytest.raises(SlotTaken) as raised:
+            self.request(vendor, sandbox, slot)
+        assert raised.value.may_return
+
+    def test_a_booking_whose_token_meets_too_many_requests_was_not_sent(
+        self, base_url: str, vendor: Qmatic, sandbox: RecordingSandbox
+    ) -> None:
+        request = self.held(vendor, sandbox)
+        sandbox.answer("token", 429)
+        with pytest.raises(VendorUnavailable):
+            self.connect(self.connection(base_url)).book(request)
+        assert sandbox.count("confirm") == 0
 
     # --- Cancelling and moving ------------------------------------------------------------------------------------
 

@@ -461,6 +461,22 @@ class AlfaDocsSandbox(Sandbox):
             ids = [entry["id"] for entry in self.diary["appointments"]]
             self.diary["appointments"].append(_appointment(max(ids, default=33000) + 1, taken))
 
+    def move_by_staff(self, appointment_id: str, start: datetime) -> None:
+        with self.lock:
+            self._row(appointment_id)["date"] = start.astimezone(ZONE).strftime(FORMAT)
+
+    def cancel_by_staff(self, appointment_id: str) -> None:
+        with self.lock:
+            self._row(appointment_id)["state"] = "cancelled"
+
+    def delete_by_staff(self, appointment_id: str) -> None:
+        with self.lock:
+            self.diary["appointments"].remove(self._row(appointment_id))
+
+    def _row(self, appointment_id: str) -> Row:
+        row: Row = next(row for row in self.diary["appointments"] if str(row["id"]) == appointment_id)
+        return row
+
 
 # --- Rows of the diary -----------------------------------------------------------------------------------------------
 

@@ -115,6 +115,17 @@ class Sandbox:
         """The practice's staff give this time to somebody else. `slot_id` is that of the vendor's `Slot`."""
         raise NotImplementedError
 
+    def move_by_staff(self, appointment_id: str, start: datetime) -> None:
+        """The practice's staff move it to this start. It stays as long as it was, and where and with whom."""
+        raise NotImplementedError
+
+    def cancel_by_staff(self, appointment_id: str) -> None:
+        raise NotImplementedError
+
+    def delete_by_staff(self, appointment_id: str) -> None:
+        """It is gone as if it had never been there."""
+        raise NotImplementedError
+
     def count(self, operation: str) -> int:
         return self.calls.count(operation)
 

@@ -201,7 +201,7 @@ class BookioSandbox(Sandbox):
         query = request.query
         self._facility_asked(query)
         rows = [
-            {name: value for name, value in row.items() if name != "secret"}
+            row
             for row in self.diary["reservations"]
             if not row.get("secret")
             and query.get("facilityId", str(row["facilityId"])) == str(row["facilityId"])
@@ -232,8 +232,9 @@ class BookioSandbox(Sandbox):
 
     def _page(self, name: str, rows: list[Row], query: dict[str, str]) -> Reply:
         offset, limit = int(query.get("offset", 0)), int(query.get("limit", 100))
+        rows = [row for row in rows if row.get("changed", 0) > int(query.get("lastSync", -1))]
         pagination = {"total": len(rows), "offset": offset, "limit": limit}
-        return self._success(**{"pagination": pagination, name: rows[offset : offset + limit]})
+        return self._success(**{"pagination": pagination, name: [_shown(row) for row in rows[offset : offset + limit]]})
 
     def _facility_asked(self, query: dict[str, str]) -> None:
         if "facilityId" in query and int(query["facilityId"]) not in {row["id"] for row in self.diary["facilities"]}:
@@ -259,7 +260,7 @@ class BookioSandbox(Sandbox):
         if not self._is_free(calendar, service, start, end):
             raise self._refused(30, "There is no capacity left")
         row = _enter(self.diary, calendar["facilityId"], service, start, end, body)
-        return self._success(reservation=row)
+        return self._changed(row)
 
     def change_status(self, request: Request) -> Reply:
         body = self._body(request, "change_status")
@@ -274,7 +275,7 @@ class BookioSandbox(Sandbox):
             row["cancelTime"] = self._now(self._facility(row["facilityId"])).strftime(FORMAT)
             row["cancellationReason"] = body.get("cancellationReason")
         row["status"] = body["status"]
-        return self._success(reservation=row)
+        return self._changed(row)
 
     def change_term(self, request: Request) -> Reply:
         body = self._body(request, "change_term")
@@ -289,7 +290,15 @@ class BookioSandbox(Sandbox):
         if not self._is_free(calendar, service, start, end, but=row):
             raise self._refused(30, "There is no capacity left")
         row |= {"dateFrom": start.strftime(FORMAT), "dateTo": end.strftime(FORMAT)}
-        return self._success(reservation=row)
+        return self._changed(row)
+
+    def _changed(self, row: Row) -> Reply:
+        self._stamp(row)
+        return self._success(reservation=_shown(row))
+
+    def _stamp(self, row: Row) -> None:
+        """What stood there from the beginning has no stamp: it was entered long ago."""
+        row["changed"] = int(self.clock().timestamp() * 1000)
 
     def _service(self, number: int) -> tuple[Row, Row]:
         for calendar in self.diary["calendars"]:
@@ -372,6 +381,7 @@ class BookioSandbox(Sandbox):
             while _has_room(self.diary, calendar, service, begins, ends):
                 row = _enter(self.diary, calendar["facilityId"], service, begins, ends, _stranger(random.Random(start)))
                 row["secret"] = secretly
+                self._stamp(row)
 
     def reserve(self, service: int, start: str, minutes: int | None = None, **changes: Any) -> Row:
         """A reservation made at the desk, whatever else is there."""
@@ -382,16 +392,39 @@ class BookioSandbox(Sandbox):
                 self.diary, calendar["facilityId"], found, _moment(start), ends, _stranger(random.Random(start))
             )
             row.update(changes)
+            self._stamp(row)
             return row
+
+    def move_by_staff(self, appointment_id: str, start: datetime) -> None:
+        with self.lock:
+            row = self._row(appointment_id)
+            zone = ZoneInfo(self._facility(row["facilityId"])["timeZone"])
+            begins, length = start.astimezone(zone), _moment(row["dateTo"]) - _moment(row["dateFrom"])
+            row |= {"dateFrom": begins.strftime(FORMAT), "dateTo": (begins + length).strftime(FORMAT)}
+            self._stamp(row)
+
+    def cancel_by_staff(self, appointment_id: str) -> None:
+        with self.lock:
+            row = self._row(appointment_id)
+            row["status"] = "CANCELLED"
+            self._stamp(row)
+
+    def delete_by_staff(self, appointment_id: str) -> None:
+        with self.lock:
+            self.diary["reservations"].remove(self._row(appointment_id))
+
+    def _row(self, appointment_id: str) -> Row:
+        row: Row = next(row for row in self.diary["reservations"] if str(row["id"]) == appointment_id)
+        return row
 
     def block(self, facility: int, start: str, end: str) -> None:
         """The facility is closed in between."""
         with self.lock:
             self.diary["next_id"] += 1
             times = {"dateFrom": start, "dateTo": end, "note": "Súkromné: p. Vargová"}
-            self.diary["blocked_times"].append(
-                {"id": self.diary["next_id"], "externalId": None, "facilityId": facility, **times}
-            )
+            row = {"id": self.diary["next_id"], "externalId": None, "facilityId": facility, **times}
+            self._stamp(row)
+            self.diary["blocked_times"].append(row)
 
 
 # --- Rows of the diary -----------------------------------------------------------------------------------------------
@@ -555,6 +588,10 @@ def _enter(diary: Row, facility: int, service: Row, start: datetime, end: dateti
     }
     diary["reservations"].append(row)
     return row
+
+
+def _shown(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name not in ("secret", "changed")}
 
 
 def _stranger(dice: random.Random) -> Row:

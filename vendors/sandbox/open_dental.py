@@ -107,6 +107,8 @@ class OpenDentalSandbox(Sandbox):
     """Calls that come faster than one a second are answered with 429."""
     other_types = False
     """Numbers come as text where numbers are documented, and the other way round."""
+    clock_is_ahead_by = timedelta(0)
+    """The office's own clock, which stamps what changes, is wrong by so much."""
     ignores_case_and_accents = True
     """How names are searched for, and compared with those of a new patient."""
 
@@ -202,6 +204,8 @@ class OpenDentalSandbox(Sandbox):
                 raise _broken(f"{name} is no number")
             if name in ("date", "dateStart", "dateEnd", "Birthdate"):
                 _date(value, name)
+            if name == "DateTStamp" and not re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", value):
+                raise _broken("DateTStamp is no wall-clock time")
             if value.startswith(('"', "'")):
                 raise _broken(f"{name} stands in quotes")
         if not 1 <= int(request.query.get("Limit", PAGE)) <= PAGE:
@@ -271,9 +275,9 @@ class OpenDentalSandbox(Sandbox):
 
     def list_appointments(self, request: Request) -> Reply:
         query = request.query
-        if not {"date", "dateStart", "PatNum"} & set(query):
+        if not {"date", "dateStart", "PatNum", "DateTStamp"} & set(query):
             raise _broken("all appointments of all times are asked for")
-        rows = [row for row in self.diary["appointments"] if row["AptStatus"] != "UnschedList"]
+        rows = [row for row in self.diary["appointments"] if row["DateTStamp"] > query.get("DateTStamp", "")]
         if "date" in query or "dateStart" in query:
             days = _days(query)
             within = {str(day) for day in days}
@@ -281,7 +285,7 @@ class OpenDentalSandbox(Sandbox):
             rows += [row for day in days for row in self._visits(day)]
         for name in ("PatNum", "AptStatus", "Op", "ClinicNum", "AppointmentTypeNum"):
             rows = [row for row in rows if query.get(name, str(row[name])) == str(row[name])]
-        now = self._now().strftime(DATE_TIME)
+        now = self._stamp()
         shown = sorted(rows, key=lambda row: row["AptNum"] * 7919 % 10007)  # in no order that could be relied on
         return self._page([{"serverDateTime": now, **self._shown(row)} for row in shown], request)
 
@@ -294,8 +298,7 @@ class OpenDentalSandbox(Sandbox):
         return _visits(day, hours, tuple((r["OperatoryNum"], r["ProvDentist"]) for r in self.diary["operatories"]))
 
     def appointment(self, request: Request) -> Reply:
-        now = self._now().strftime(DATE_TIME)
-        return Reply(200, {"serverDateTime": now, **self._shown(self._known(request))})
+        return Reply(200, {"serverDateTime": self._stamp(), **self._shown(self._known(request))})
 
     def _known(self, request: Request) -> Row:
         number = request.values["AptNum"]
@@ -379,7 +382,7 @@ class OpenDentalSandbox(Sandbox):
         self._check_appointment(body)
         after = {**row, **body}
         self._refuse_overlap(after, after["Pattern"], but=row["AptNum"])
-        row.update(body)
+        row.update(body, DateTStamp=self._stamp())
         return Reply(200, self._shown(row))
 
     def break_appointment(self, request: Request) -> Reply:
@@ -395,18 +398,23 @@ class OpenDentalSandbox(Sandbox):
             row.update(AptStatus="UnschedList", Op=0, AptDateTime=NO_TIME)
         else:
             row.update(AptStatus="Broken")
+        row.update(DateTStamp=self._stamp())
         return Reply(200)
 
     def _enter(self, **fields: Any) -> Row:
         clinics = {row["OperatoryNum"]: row["ClinicNum"] for row in self.diary["operatories"]}
-        row = _appointment(self.diary["next"], **{"ClinicNum": clinics.get(fields["Op"], 0), **fields})
+        entered = {"DateTStamp": self._stamp(), "SecDateTEntry": self._stamp()}
+        row = _appointment(self.diary["next"], **{"ClinicNum": clinics.get(fields["Op"], 0), **entered, **fields})
         self.diary["next"] += 1
         self.diary["appointments"].append(row)
         return row
 
     def _now(self) -> datetime:
         """The office's wall clock."""
-        return self.clock().astimezone(ZONE).replace(tzinfo=None)
+        return self.clock().astimezone(ZONE).replace(tzinfo=None) + self.clock_is_ahead_by
+
+    def _stamp(self) -> str:
+        return self._now().strftime(DATE_TIME)
 
     # --- Patients
 
@@ -510,6 +518,22 @@ class OpenDentalSandbox(Sandbox):
         start, provider, chair, _clinic, pattern = slot_id.split(",")
         with self.lock:
             self._enter(PatNum=7, AptDateTime=start, ProvNum=int(provider), Op=int(chair), Pattern=pattern)
+
+    def move_by_staff(self, appointment_id: str, start: datetime) -> None:
+        self._change_by_staff(appointment_id, AptDateTime=start.astimezone(ZONE).strftime(DATE_TIME))
+
+    def cancel_by_staff(self, appointment_id: str) -> None:
+        self._change_by_staff(appointment_id, AptStatus="Broken")
+
+    def delete_by_staff(self, appointment_id: str) -> None:
+        with self.lock:
+            rows = self.diary["appointments"]
+            self.diary["appointments"] = [row for row in rows if str(row["AptNum"]) != appointment_id]
+
+    def _change_by_staff(self, appointment_id: str, **fields: Any) -> None:
+        with self.lock:
+            row = next(row for row in self.diary["appointments"] if str(row["AptNum"]) == appointment_id)
+            row.update(fields, DateTStamp=self._stamp())
 
     def _page(self, rows: list[Row], request: Request, text: bool = False) -> Reply:
         """A page of the list. `text`: this list is documented to have its numbers as text."""

@@ -274,6 +274,20 @@ class QmaticSandbox(Sandbox):
                         }
                         self._enter(booked, {"firstName": "Written", "lastName": "At the desk"}, "")
 
+    def move_by_staff(self, appointment_id: str, start: datetime) -> None:
+        with self.lock:
+            entry = self.diary["appointments"][appointment_id]
+            span, begins = _span(entry["timeSlot"]), start.astimezone(ZONE)
+            entry["timeSlot"] = Span(begins, begins + (span.end - span.start)).json()
+
+    def cancel_by_staff(self, appointment_id: str) -> None:
+        with self.lock:
+            self.diary["appointments"][appointment_id]["cancelled"] = True
+
+    def delete_by_staff(self, appointment_id: str) -> None:
+        with self.lock:
+            del self.diary["appointments"][appointment_id]
+
     # --- Who may ask ----------------------------------------------------------------------------------------------
 
     def token(self, request: Request) -> Reply:
