@@ -6,7 +6,7 @@ PYTHON_VENV := .venv/bin/python
 DEMO ?= .demo
 DEMO_FOLDER = $(abspath $(DEMO))
 
-.PHONY: setup demo demo-reset serve worker test lock
+.PHONY: setup demo demo-reset serve worker test bench gallery lock
 
 setup: ## .venv with everything pinned, the translations, the static files
 	@.ci/setup requirements.txt
@@ -35,6 +35,14 @@ worker: setup ## the background work beside `make serve`
 test: setup ## everything that must hold
 	@.ci/setup requirements-dev.txt
 	@.ci/test
+
+bench: setup ## measures, and prints tables: `make bench PARTS="times journeys"` only those
+	@.ci/setup requirements-dev.txt
+	@CHROMIUM=$$(.ci/browser) $(PYTHON_VENV) -m tests.bench $(PARTS)
+
+gallery: setup ## pictures of every page in every state, into .gallery/
+	@.ci/setup requirements-dev.txt
+	@CHROMIUM=$$(.ci/browser) $(PYTHON_VENV) -m tests.gallery
 
 lock: setup ## the lock files anew, from pyproject.toml
 	@.ci/lock

@@ -11,15 +11,17 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.csp import CSP
+from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
-from booking import audit, connections, consent, going_live, practices, reconciliation
-from booking.models import AuditEntry, Booking, Practice, State
+from booking import audit, catalogue, connections, consent, embedding, going_live, practices, reconciliation
+from booking.models import AuditEntry, Booking, Practice, Report, State
 from vendors import VENDORS
-from vendors.base import VendorError
+from vendors.base import Service, VendorError
 
 admin.site.site_header = "Anteroom"
 admin.site.site_title = "Anteroom"
@@ -145,6 +147,7 @@ class PracticeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         here = self.admin_site.admin_view
         return [
             path("<int:pk>/connect/", here(self.connect), name="booking_practice_connect"),
+            path("<int:pk>/embed/", here(self.embed), name="booking_practice_embed"),
             path("connected/", here(self.connected), name="booking_practice_connected"),
             *super().get_urls(),
         ]
@@ -187,6 +190,20 @@ class PracticeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             self.message_user(request, _("Connected."), messages.SUCCESS)
         return redirect("admin:booking_practice_change", practice.pk)
 
+    def embed(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The lines for the clinic's website, as chosen, and how they look there."""
+        practice = get_object_or_404(Practice, pk=pk)
+        if not self.has_view_permission(request, practice):
+            raise PermissionDenied
+        form = EmbedForm(practice, request.GET)
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "practice": practice, "form": form}
+        context["title"] = _("On the clinic’s website")
+        response = render(
+            request, "admin/booking/practice/embed.html", {**context, **_to_paste(practice, form.chosen())}
+        )
+        setattr(response, "_csp_config", {**settings.SECURE_CSP, "frame-src": [CSP.SELF]})  # noqa: B010  the preview
+        return response
+
     def _redirect_uri(self) -> str:
         """Registered at the vendor letter for letter, so it does not depend on the request."""
         return f"{settings.BASE_URL}{reverse('admin:booking_practice_connected')}"
@@ -227,6 +244,89 @@ class PracticeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def delete_model(self, request: HttpRequest, obj: Practice) -> None:
         super().delete_model(request, obj)
         audit.write(audit.staff(request.user.get_username()), "practice deleted", practice=obj.slug)
+
+
+class EmbedForm(forms.Form):
+    """How the page shall stand in a website. Whatever is not chosen, or not known, is left open."""
+
+    mode = forms.ChoiceField(
+        label=_("How"),
+        choices=[
+            (embedding.Mode.INLINE.value, _("in the page")),
+            (embedding.Mode.BUTTON.value, _("a button that opens it")),
+            (embedding.Mode.POPUP.value, _("opened by the website’s own links to it")),
+        ],
+    )
+    language = forms.ChoiceField(label=_("Language"), required=False)
+    service = forms.ChoiceField(label=_("Service"), required=False)
+    colour = forms.RegexField(
+        r"#[0-9a-fA-F]{6}", label=_("Colour of the button"), required=False, widget=forms.TextInput({"type": "color"})
+    )
+
+    def __init__(self, practice: Practice, values: Any) -> None:
+        colour = practice.colour or embedding.COLOUR
+        start = {"mode": embedding.Mode.INLINE.value, "language": "", "service": "", "colour": colour}
+        super().__init__({**start, **{name: values[name] for name in start if name in values}})
+        names = [(code, get_language_info(code)["name_local"]) for code in practice.languages]
+        self.fields["language"].choices = [("", _("the visitor’s")), *names]  # type: ignore[attr-defined]
+        self.unreachable = False
+        services: list[Service] = []
+        try:
+            services = catalogue.services(practice, practice.languages[0])
+        except VendorError:
+            self.unreachable = True
+        named = [(service.id, service.name) for service in services]
+        self.fields["service"].choices = [("", _("chosen by the patient")), *named]  # type: ignore[attr-defined]
+
+    def chosen(self) -> dict[str, Any]:
+        self.full_clean()
+        found = {name: self.cleaned_data.get(name, "") for name in ("language", "service", "colour")}
+        return {"mode": embedding.Mode(self.cleaned_data.get("mode", embedding.Mode.INLINE)), **found}
+
+
+HINTS = (
+    (
+        "WordPress",
+        _(
+            "Add a block “Custom HTML” to the page. If the script is gone after saving, your user may not add scripts: "
+            "ask an administrator, or put the plain link into a block “Button”."
+        ),
+    ),
+    (
+        "Wix",
+        _(
+            "“Embed HTML” puts everything into a frame of yet another site, where the page is refused. Use a button "
+            "with the plain link, or a “Custom Element” with the tag name anteroom-booking."
+        ),
+    ),
+    (
+        "Squarespace",
+        _("Add a block “Code”. Where your plan allows no scripts, use a block “Button” with the plain link."),
+    ),
+    ("Webflow", _("Add the element “Code Embed”. Scripts run only on the published site, not in the designer.")),
+)
+
+
+def _to_paste(practice: Practice, chosen: dict[str, Any]) -> dict[str, Any]:
+    script = embedding.script()
+    link = embedding.link(practice, chosen["language"], chosen["service"])
+    seen = {row.origin: row for row in practice.sightings.order_by("origin")}
+    rows: list[dict[str, Any]] = [
+        {"origin": o, "wildcard": "*" in o, "seen": seen.pop(o, None)} for o in practice.embed_origins
+    ]
+    return {
+        "snippet": embedding.snippet(practice, **chosen),
+        "element": embedding.element(practice, **chosen),
+        "script_line": f'<script src="{embedding.script_address()}" async></script>',
+        "attributes": f'integrity="{script.integrity}" crossorigin="anonymous"',
+        "version": script.version,
+        "versioned": embedding.script_address(script.version),
+        "link": link,
+        "qr_code": embedding.qr_code(link),
+        "sites": [*rows, *({"origin": o, "seen": row} for o, row in seen.items() if embedding.may_frame(practice, o))],
+        "hints": HINTS,
+        "base_url": settings.BASE_URL,
+    }
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -276,6 +376,35 @@ class BookingAdmin(ReadOnly):
         "held_until",
         "checking_since",
     )
+
+
+@admin.register(Report)
+class ReportAdmin(ReadOnly):
+    list_display = ("day", "practice", "appointments", "differences", "by_hand", "sent_at")
+    list_filter = ("practice",)
+    date_hierarchy = "day"
+    fields = ("practice", "day", "appointments", "differences", "by_hand", "not_compared", "sent_at")
+    readonly_fields = ("appointments", "differences", "by_hand", "not_compared")
+
+    @admin.display(description=_("coming appointments"))
+    def appointments(self, report: Report) -> int:
+        return int(report.found["coming"])
+
+    @admin.display(description=_("changed in the booking system"))
+    def differences(self, report: Report) -> str:
+        return "; ".join(f"{reference}: {what}" for reference, what in report.found["differences"])
+
+    @admin.display(description=_("to be done by hand"))
+    def by_hand(self, report: Report) -> str:
+        unknown = _("look whether it is there, for its answer never reached us")
+        lines = report.found["by_hand"]
+        return "; ".join(f"{reference}: {unknown if what == 'unknown' else what}" for reference, what in lines)
+
+    @admin.display(description=_("could not be compared"))
+    def not_compared(self, report: Report) -> str:
+        if not report.found["compared"]:
+            return str(_("this booking system does not let us compare"))
+        return str(report.found["not_compared"])
 
 
 @admin.register(AuditEntry)

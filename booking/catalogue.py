@@ -1,37 +1,29 @@
-"""What can be booked: the vendor's services, clinics, providers and times, read and kept for a while.
+"""What can be booked: the vendor's services, clinics, providers and times, less what the practice rules out.
 
-What is kept lies in the database, so that all processes share it. A time is only ever promised after it was read live.
+How it is kept is `kept.py`'s business. A time is only ever promised after it was read live.
 """
 
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 
-from cattrs.preconf.json import make_converter
 from django.core import signing
-from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from booking import audit, collisions, connections, practices, steps
+from booking import audit, collisions, connections, kept, practices, rules, steps
 from booking.models import Booking, Practice, Snapshot
 from booking.steps import ANY, Choice, Position
-from vendors.base import Offer, ScreeningQuestion, Search, Service, Slot, UnexpectedResponse, VendorUnavailable
+from vendors.base import Offer, ScreeningQuestion, Search, Service, Slot
 
-FRESH_LISTS = timedelta(minutes=5)
-STALE_LISTS = timedelta(minutes=30)
-"""Services and clinics may be this old while the vendor is in trouble."""
-FRESH_TIMES = timedelta(minutes=1)
-HORIZON = timedelta(days=90)
-"""How far ahead patients may book, and so how far a search for the first free time goes."""
+SERVICES = kept.Kind(list[Service], fresh=timedelta(minutes=5), stale=timedelta(hours=24))
+OFFERS = kept.Kind(list[Offer], fresh=timedelta(minutes=5), stale=timedelta(hours=24))
+TIMES = kept.Kind(list[Slot], fresh=timedelta(minutes=1), stale=timedelta(minutes=5))
 WEEK = timedelta(days=7)
 WARM_SECONDS = 60.0
+VISIT_EVERY = timedelta(minutes=1)
 SCREENED_FOR = 24 * 3600
 """Seconds that a right answer to the screening questions counts."""
-
-_converter = make_converter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +42,21 @@ class Time:
     def morning(self) -> bool:
         return self.slot.start.hour < 12
 
+    @property
+    def iso(self) -> str:
+        return self.slot.start.isoformat()
+
 
 @dataclass(frozen=True, slots=True)
 class Day:
     date: date
     times: list[Time]
+
+    @property
+    def parts(self) -> list[tuple[str, list[Time]]]:
+        """The morning's times and the afternoon's, as far as there are some."""
+        parts = {"morning": [t for t in self.times if t.morning], "afternoon": [t for t in self.times if not t.morning]}
+        return [(name, times) for name, times in parts.items() if times]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,18 @@ class Week:
     """Where nothing is free in these days: the next day that has something, within the horizon."""
     horizon: date
     """The last day that can be booked."""
+    as_of: datetime
+    """When the oldest of what is shown was read."""
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the times are older than they are while the vendor is well, so that patients should know."""
+        return self.as_of < timezone.now() - TIMES.fresh
+
+    @property
+    def lengths_differ(self) -> bool:
+        """Whether one of the times takes longer than another, so that each has to say when it ends."""
+        return len({time.slot.end - time.slot.start for day in self.days for time in day.times}) > 1
 
 
 # --- Lists -----------------------------------------------------------------------------------------------------------
@@ -77,27 +91,53 @@ class Week:
 
 def position(practice: Practice, language: str, choice: Choice) -> Position:
     """Where a patient with this choice stands. Raises what the vendor raises."""
-    return steps.position(
+    visited(practice)
+    ages: list[datetime] = []
+
+    def offers_of(service: Service) -> list[Offer]:
+        return _offers(practice, language, service, ages)
+
+    where = steps.position(
         choice,
-        services(practice, language),
-        lambda service: offers(practice, language, service),
+        _services(practice, language, ages),
+        offers_of,
         lambda chosen, questions: is_screened(practice, chosen, questions),
     )
+    as_of = min(ages)
+    return where if as_of > timezone.now() - SERVICES.fresh else replace(where, as_of=as_of)
+
+
+def visited(practice: Practice) -> None:
+    """Somebody looks at this practice's pages: what is asked for there is worth reading ahead for a while."""
+    now = timezone.now()
+    if practice.visited_at is None or practice.visited_at < now - VISIT_EVERY:
+        long_ago = Q(visited_at=None) | Q(visited_at__lt=now - VISIT_EVERY)
+        Practice.objects.filter(long_ago, pk=practice.pk).update(visited_at=now)
+        practice.visited_at = now
 
 
 def services(practice: Practice, language: str) -> list[Service]:
     """The services on offer, under the practice's own names where it gave some."""
-    read = _kept(
+    return _services(practice, language, [])
+
+
+def offers(practice: Practice, language: str, service: Service) -> list[Offer]:
+    """Where and with whom a service is offered, less what the practice's own settings leave out."""
+    return _offers(practice, language, service, [])
+
+
+def _services(practice: Practice, language: str, ages: list[datetime]) -> list[Service]:
+    reading = kept.get(
         practice,
+        SERVICES,
         f"services {language}",
-        FRESH_LISTS,
-        STALE_LISTS,
-        list[Service],
-        lambda: connections.vendor_for(practice).services(language),
+        {"kind": "services", "language": language},
+        lambda: read_services(practice, language),
     )
+    ages.append(reading.read_at)
     own = practices.services_of(practice)
     shown = []
-    for service in read:
+    for service in reading.value:
         said = own.get(service.id)
         if said is None:
             shown.append(service)
@@ -108,21 +148,48 @@ def services(practice: Practice, language: str) -> list[Service]:
     return shown
 
 
-def offers(practice: Practice, language: str, service: Service) -> list[Offer]:
-    """Where and with whom a service is offered, less what the practice's own settings leave out."""
-    found = service.offers
+def _offers(practice: Practice, language: str, service: Service, ages: list[datetime]) -> list[Offer]:
+    found: Sequence[Offer] | None = service.offers
     if found is None:
-        found = tuple(
-            _kept(
-                practice,
-                f"offers {language} {service.id}",
-                FRESH_LISTS,
-                STALE_LISTS,
-                list[Offer],
-                lambda: connections.vendor_for(practice).offers(service.id, language),
-            )
+        reading = kept.get(
+            practice,
+            OFFERS,
+            f"offers {language} {service.id}",
+            {"kind": "offers", "language": language, "service": service.id},
+            lambda: connections.vendor_for(practice).offers(service.id, language),
         )
+        ages.append(reading.read_at)
+        found = reading.value
     return left_by_practice(practice, service.id, found)
+
+
+def read_services(practice: Practice, language: str, budget: float | None = None) -> list[Service]:
+    """The services as the vendor has them now. Staff can read in the audit trail what became different there."""
+    read = connections.vendor_for(practice, budget=budget).services(language)
+    if language == practice.languages[0]:
+        for row, before in kept.rows(practice, SERVICES, f"services {language}"):
+            if row.name == f"services {language}" and (different := _differences(before, read)):
+                audit.write(audit.SYSTEM, "services changed at the vendor", practice=practice.slug, outcome=different)
+    return read
+
+
+def _differences(before: list[Service], now: list[Service]) -> str:
+    """In words of ours: which services, clinics and providers came, went, or have another name."""
+
+    def names(services: list[Service]) -> dict[tuple[str, ...], str]:
+        found: dict[tuple[str, ...], str] = {("service", service.id): service.name for service in services}
+        for service in services:
+            for offer in service.offers or ():
+                found["clinic", offer.clinic.id] = offer.clinic.name
+                for provider in offer.providers:
+                    found["provider", offer.clinic.id, provider.id] = provider.name
+        return found
+
+    old, new = names(before), names(now)
+    lines = [f"new {key[0]}: {name}" for key, name in new.items() if key not in old]
+    lines += [f"{key[0]} gone: {name}" for key, name in old.items() if key not in new]
+    lines += [f"{key[0]} {old[key]} is now {name}" for key, name in new.items() if old.get(key, name) != name]
+    return "; ".join(lines)
 
 
 def left_by_practice(practice: Practice, service_id: str, found: Sequence[Offer]) -> list[Offer]:
@@ -140,8 +207,10 @@ def left_by_practice(practice: Practice, service_id: str, found: Sequence[Offer]
 def warm(practice: Practice) -> None:
     """Read the services in each of the practice's languages, and keep them, so that no patient waits for the first."""
     for language in practice.languages:
-        read = connections.vendor_for(practice, budget=WARM_SECONDS).services(language)
-        _keep(practice, f"services {language}", _converter.dumps(read, list[Service]), timezone.now())
+        asked_at = timezone.now()
+        read = read_services(practice, language, WARM_SECONDS)
+        about = {"kind": "services", "language": language}
+        kept.keep(practice, SERVICES, f"services {language}", about, read, asked_at)
 
 
 # --- Screening -------------------------------------------------------------------------------------------------------
@@ -172,31 +241,36 @@ def _screening(practice: Practice, choice: Choice, questions: tuple[ScreeningQue
 def week(practice: Practice, language: str, where: Position, own: Booking | None = None) -> Week:
     """A week of free times from the chosen day, or from the first free one where no day was chosen.
 
-    Times that other patients hold are left out; the one that `own` holds is not.
+    Times that other patients hold are left out; the one that `own` holds is not. Raises what the vendor raises.
     """
-    today = timezone.now().astimezone(practice.zone).date()
-    end = today + HORIZON
+    now = timezone.now().astimezone(practice.zone)
+    today, end = now.date(), max(rules.of(practice, where.choice.service).last_day(now), now.date())
+    ages: list[datetime] = []
     asked = where.choice.day
     first = min(max(asked or today, today), end)
-    free = _free(practice, language, where, first, min(first + WEEK - timedelta(days=1), end), own)
+
+    def free_from(day: date) -> list[Slot]:
+        return _free(practice, language, where, day, min(day + WEEK - timedelta(days=1), end), own, ages)
+
+    free = free_from(first)
     next_free = None
     if not free:
-        next_free = _first_free_day(practice, language, where, first + WEEK, end, own)
+        next_free = _first_free_day(practice, language, where, first + WEEK, end, own, ages)
         if next_free and asked is None:
             first, next_free = next_free, None
-            free = _free(practice, language, where, first, min(first + WEEK - timedelta(days=1), end), own)
-    last = min(first + WEEK - timedelta(days=1), end)
+            free = free_from(first)
     days: dict[date, list[Time]] = {}
     for time in named(where, free):
         days.setdefault(time.start.date(), []).append(time)
     return Week(
         first=first,
-        last=last,
+        last=min(first + WEEK - timedelta(days=1), end),
         days=[Day(day, times) for day, times in days.items()],
         earlier=max(today, first - WEEK) if first > today else None,
         later=first + WEEK if first + WEEK <= end else None,
         next_free=next_free,
         horizon=end,
+        as_of=min(ages, default=timezone.now()),
     )
 
 
@@ -211,8 +285,9 @@ def nearest(
     """Three times to offer instead of one that was just taken: the same day, the same provider, another provider."""
     day = start.astimezone(practice.zone).date()
     widest = replace(where, choice=replace(where.choice, provider=ANY), provider=None) if where.any_provider else where
-    today = timezone.now().astimezone(practice.zone).date()
-    free = _free(practice, language, widest, max(day - WEEK, today), min(day + WEEK, today + HORIZON), own)
+    now = timezone.now().astimezone(practice.zone)
+    last = rules.of(practice, where.choice.service).last_day(now)
+    free = _free(practice, language, widest, max(day - WEEK, now.date()), min(day + WEEK, last), own, [])
     times = sorted(named(where, free), key=lambda time: abs(time.start - start))
     wishes: list[Callable[[Time], bool]] = [
         lambda time: time.start.date() == day and time.slot.provider_id == provider_id,
@@ -241,7 +316,7 @@ def named(where: Position, slots: list[Slot]) -> list[Time]:
 
 
 def read_live(practice: Practice, language: str, where: Position, slot_id: str) -> Slot | None:
-    """This slot as the vendor offers it at this moment, or None. What was kept of the service's times is forgotten.
+    """This slot as the vendor offers it at this moment, or None; then it is no longer among what is kept.
 
     Where the vendor reserves, its reservation is the live reading, so a slot seen lately will do.
     """
@@ -255,16 +330,16 @@ def read_live(practice: Practice, language: str, where: Position, slot_id: str) 
         search = replace(search, clinic_id=known.clinic_id, provider_id=known.provider_id)
         found = _live(practice, search)
     else:  # from a page that is older than what we keep
-        today = timezone.now().astimezone(practice.zone).date()
+        now = timezone.now().astimezone(practice.zone)
+        day, end = now.date(), rules.of(practice, where.choice.service).last_day(now)
         found = []
-        day = today
-        while day <= today + HORIZON and not any(slot.id == slot_id for slot in found):
+        while day <= end and not any(slot.id == slot_id for slot in found):
             first, last = vendor.window(day)
-            found = _live(practice, _search(where, language, max(first, today), min(last, today + HORIZON)))
+            found = _live(practice, _search(where, language, max(first, now.date()), min(last, end)))
             day = last + timedelta(days=1)
     slot = next((slot for slot in found if slot.id == slot_id), None)
     if slot is None:
-        forget_times(practice, where.choice.service)
+        taken(practice, where.choice.service, slot_id)
     return slot
 
 
@@ -284,65 +359,151 @@ def still_offered(booking: Booking) -> bool:
 
 def _live(practice: Practice, search: Search) -> list[Slot]:
     """As the vendor offers it now. Patients who ask the same at the same moment share one reading."""
-    return _once_for_all((practice.pk, f"live {search}"), lambda: connections.vendor_for(practice).slots(search))
+    return kept.in_one_flight((practice.pk, f"live {search}"), lambda: connections.vendor_for(practice).slots(search))
 
 
 def forget_times(practice: Practice, service_id: str) -> None:
-    """A time of this service was taken or given: what was kept of its times is no longer true."""
-    Snapshot.objects.filter(practice=practice, name__startswith=f"times {service_id} ").update(
-        read_at=timezone.now() - FRESH_TIMES  # read anew for the next page; an older page's times are still known
-    )
+    """A time of this service was taken or given: what was kept of its times is read anew for the next page."""
+    Snapshot.objects.filter(
+        practice=practice, name__startswith=f"times {service_id} ", read_at__gt=timezone.now() - TIMES.fresh
+    ).update(read_at=timezone.now() - TIMES.fresh)
+
+
+def taken(practice: Practice, service_id: str, slot_id: str) -> None:
+    """This time was refused: it is shown to nobody any more, also while nothing can be read anew."""
+    _take_out(practice, service_id, slot_id)
+    forget_times(practice, service_id)
+
+
+def booked(booking: Booking) -> None:
+    """This booking's time is gone, and with it what else it occupies (`collisions` knows what)."""
+    if booking.occupies:
+        _take_out(booking.practice, booking.service_id, booking.slot_id)
+    else:  # only the vendor knows which other times went with it
+        taken(booking.practice, booking.service_id, booking.slot_id)
+
+
+def _take_out(practice: Practice, service_id: str, slot_id: str) -> None:
+    for row, slots in kept.rows(practice, TIMES, f"times {service_id} "):
+        left = [slot for slot in slots if slot.id != slot_id or slot.places > 1]
+        if len(left) < len(slots):
+            kept.replace(row, TIMES, left, row.read_at)
 
 
 def _free(
-    practice: Practice, language: str, where: Position, first: date, last: date, own: Booking | None
+    practice: Practice,
+    language: str,
+    where: Position,
+    first: date,
+    last: date,
+    own: Booking | None,
+    ages: list[datetime],
 ) -> list[Slot]:
-    now = timezone.now()
-    slots = _slots(practice, language, where, first, last)
-    bookable = [slot for slot in slots if slot.start > now and first <= slot.start.date() <= last]
-    allowed = {(offer.clinic.id, p.id) for offer in where.here for p in offer.providers}
+    """The times from `first` to `last` that this patient may book now. `ages` is told when they were read."""
+    now = timezone.now().astimezone(practice.zone)
+    own_rules = rules.of(practice, where.choice.service)
     clinics = {offer.clinic.id for offer in where.here}
-    bookable = [
-        slot
-        for slot in bookable
-        if slot.clinic_id in clinics and (slot.provider_id is None or (slot.clinic_id, slot.provider_id) in allowed)
-    ]
-    return collisions.without_held(practice, bookable, own)
+    allowed = {(offer.clinic.id, p.id) for offer in where.here for p in offer.providers}
+    if where.provider:
+        allowed = {(clinic, provider) for clinic, provider in allowed if provider == where.provider.id}
+    begin, end = (
+        datetime(day.year, day.month, day.day, tzinfo=practice.zone) for day in (first, last + timedelta(days=1))
+    )
+    bookable = []
+    for reading in _readings(practice, language, where, first, last):
+        ages.append(reading.read_at)
+        slots = [
+            slot
+            for slot in (_in_zone(slot, practice) for slot in reading.value if begin <= slot.start < end)
+            if own_rules.allow(slot.start, now)
+            and where.choice.wished(slot.start)
+            and slot.clinic_id in clinics
+            and (slot.provider_id is None or (slot.clinic_id, slot.provider_id) in allowed)
+        ]
+        bookable += collisions.without_held(practice, slots, own, reading.read_at)
+    return bookable
 
 
 def _first_free_day(
-    practice: Practice, language: str, where: Position, first: date, end: date, own: Booking | None
+    practice: Practice,
+    language: str,
+    where: Position,
+    first: date,
+    end: date,
+    own: Booking | None,
+    ages: list[datetime],
 ) -> date | None:
     vendor = connections.vendor_for(practice)
     day = first
     while day <= end:
         last = min(max(vendor.window(day)[1], day), end)
-        free = _free(practice, language, where, day, last, own)
+        free = _free(practice, language, where, day, last, own, ages)
         if free:
             return free[0].start.date()
         day = last + timedelta(days=1)
     return None
 
 
-def _slots(practice: Practice, language: str, where: Position, first: date, last: date) -> list[Slot]:
-    """All slots of these days as last read, at most `FRESH_TIMES` old; read in the vendor's own windows."""
+def _readings(
+    practice: Practice, language: str, where: Position, first: date, last: date
+) -> list[kept.Reading[list[Slot]]]:
+    """All slots of these days as last read, in the vendor's own windows."""
     vendor = connections.vendor_for(practice)
-    today = timezone.now().astimezone(practice.zone).date()
-    slots: list[Slot] = []
+    now = timezone.now().astimezone(practice.zone)
+    today, horizon = now.date(), rules.of(practice, where.choice.service).last_day(now)
+    found = []
     day = first
     while day <= last:
         start, end = vendor.window(day)
-        search = _search(where, language, max(start, today), min(end, today + HORIZON))
-        slots += _kept(
-            practice,
-            _times_name(where, start),
-            FRESH_TIMES,
-            FRESH_TIMES,
-            list[Slot],
-            lambda search=search: vendor.slots(search),  # type: ignore[misc]
+        search = _search(where, language, max(start, today), max(min(end, horizon), today))
+        found.append(
+            kept.get(
+                practice,
+                TIMES,
+                _times_name(where.choice.service, where.choice.clinic, where.choice.provider, start),
+                times_about(search),
+                lambda search=search: vendor.slots(search),  # type: ignore[misc]
+                also=_wider(where, start),
+            )
         )
         day = max(end, day) + timedelta(days=1)
-    return [_in_zone(slot, practice) for slot in slots]
+    return found
+
+
+def _wider(where: Position, start: date) -> tuple[str, ...]:
+    """The names of readings that hold these times among others."""
+    service, clinic, provider = where.choice.service, where.choice.clinic, where.choice.provider
+    names = [
+        _times_name(service, c, p, start) for c in dict.fromkeys((clinic, ANY)) for p in dict.fromkeys((provider, ANY))
+    ]
+    named_ones = {p.id for offer in where.offers for p in offer.providers}
+    if provider != ANY and not named_ones:
+        return ()
+    return tuple(names[1:])
+
+
+def times_about(search: Search) -> dict[str, str]:
+    """A search for times as `Snapshot.about` holds it; `search_of` reads it back."""
+    return {
+        "kind": "times",
+        "service": search.service_id,
+        "clinic": search.clinic_id or "",
+        "provider": search.provider_id or "",
+        "first": search.first.isoformat(),
+        "last": search.last.isoformat(),
+        "language": search.language,
+    }
+
+
+def search_of(about: dict[str, str]) -> Search:
+    return Search(
+        service_id=about["service"],
+        first=date.fromisoformat(about["first"]),
+        last=date.fromisoformat(about["last"]),
+        clinic_id=about["clinic"] or None,
+        provider_id=about["provider"] or None,
+        language=about["language"],
+    )
 
 
 def _search(where: Position, language: str, first: date, last: date) -> Search:
@@ -357,15 +518,14 @@ def _search(where: Position, language: str, first: date, last: date) -> Search:
     )
 
 
-def _times_name(where: Position, first: date) -> str:
-    choice = where.choice
-    return f"times {choice.service} {choice.clinic} {choice.provider} {first}"
+def _times_name(service: str, clinic: str, provider: str, first: date) -> str:
+    return f"times {service} {clinic} {provider} {first}"
 
 
 def seen(practice: Practice, where: Position, slot_id: str) -> Slot | None:
     """This slot as it was last read, by any process, while that is kept."""
-    for snapshot in Snapshot.objects.filter(practice=practice, name__startswith=f"times {where.choice.service} "):
-        for slot in _converter.loads(snapshot.value, list[Slot]):
+    for _row, slots in kept.rows(practice, TIMES, f"times {where.choice.service} "):
+        for slot in slots:
             if slot.id == slot_id:
                 return _in_zone(slot, practice)
     return None
@@ -374,81 +534,3 @@ def seen(practice: Practice, where: Position, slot_id: str) -> Slot | None:
 def _in_zone(slot: Slot, practice: Practice) -> Slot:
     """A slot that was kept has an offset but lost its zone."""
     return replace(slot, start=slot.start.astimezone(practice.zone), end=slot.end.astimezone(practice.zone))
-
-
-# --- What is kept ----------------------------------------------------------------------------------------------------
-
-
-def _kept[T](
-    practice: Practice, name: str, fresh: timedelta, stale: timedelta, form: type[T], read: Callable[[], T]
-) -> T:
-    """What was read under this name while it is fresh, else read anew; a stale one where the vendor is in trouble."""
-    now = timezone.now()
-    kept = Snapshot.objects.filter(practice=practice, name=name, read_at__gt=now - stale).first()
-    if kept and kept.read_at > now - fresh:
-        return _converter.loads(kept.value, form)
-
-    def read_and_keep() -> T:
-        value = read()
-        _keep(practice, name, _converter.dumps(value, form), now)
-        return value
-
-    try:
-        return _once_for_all((practice.pk, name), read_and_keep)
-    except (VendorUnavailable, UnexpectedResponse) as error:
-        if not kept:
-            raise
-        audit.trouble(practice.slug, error)
-        return _converter.loads(kept.value, form)
-
-
-@dataclass(frozen=True, slots=True)
-class _Flight:
-    """A reading under way."""
-
-    thread: int
-    landed: Future[Any]
-
-
-_flights: dict[tuple[int, str], _Flight] = {}
-_flights_lock = threading.Lock()
-
-
-def _once_for_all[T](key: tuple[int, str], read: Callable[[], T]) -> T:
-    """Whoever of this process comes first reads; those who come meanwhile wait, and get what that one got.
-
-    A hundred patients who look at once would otherwise be a hundred calls, and most of them refused at the bulkhead.
-    """
-    own = _Flight(threading.get_ident(), Future())
-    with _flights_lock:
-        flight = _flights.setdefault(key, own)
-    if flight.thread == own.thread and flight is not own:
-        return read()  # nobody waits for themselves
-    if flight is not own:
-        connections.release_connection()
-        try:
-            landed: T = flight.landed.result(timeout=max(connections.page_seconds_left(), 0))
-        except TimeoutError as error:
-            raise VendorUnavailable("another reading of the same took too long") from error
-        return landed
-    try:
-        value = read()
-    except BaseException as error:
-        own.landed.set_exception(error)
-        raise
-    else:
-        own.landed.set_result(value)
-        return value
-    finally:
-        with _flights_lock:
-            del _flights[key]
-
-
-def _keep(practice: Practice, name: str, value: str, read_at: datetime) -> None:
-    try:
-        with transaction.atomic():
-            Snapshot.objects.update_or_create(
-                practice=practice, name=name, defaults={"value": value, "read_at": read_at}
-            )
-    except IntegrityError:  # another process kept the same reading first
-        pass

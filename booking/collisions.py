@@ -6,7 +6,7 @@ on the vendor's diary tells, and alone.
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -16,16 +16,30 @@ from vendors.base import Slot
 
 UNTIL_THE_DIARY_TELLS = timedelta(minutes=2)
 """Longer than a reading of the diary that began before the booking may take to arrive, or be kept."""
+LONGEST = timedelta(days=2)
+"""No appointment takes longer."""
 
 
-def living(practice: Practice) -> QuerySet[Booking]:
-    """The practice's bookings that others must not collide with, at this moment."""
+def living(practice: Practice, read_at: datetime | None = None) -> QuerySet[Booking]:
+    """The practice's bookings that others must not collide with, at this moment.
+
+    For times that were read at `read_at` also those that were confirmed since.
+    """
     now = timezone.now()
+    since = min(now, read_at or now) - UNTIL_THE_DIARY_TELLS
     return Booking.objects.filter(practice=practice).filter(
         Q(state=State.HELD, held_until__gt=now)
         | Q(state=State.CHECKING)
-        | Q(state=State.CONFIRMED, changed_at__gt=now - UNTIL_THE_DIARY_TELLS)
+        | Q(state=State.CONFIRMED, changed_at__gt=since)
     )
+
+
+def overlapping(bookings: QuerySet[Booking], start: datetime, end: datetime) -> QuerySet[Booking]:
+    """Those that run at some instant from `start` to `end`.
+
+    The lower bound of their starts lets the database leave out a practice's whole past by its index.
+    """
+    return bookings.filter(start__lt=end, start__gt=start - LONGEST, end__gt=start)
 
 
 def collides(slot: Slot, others: Iterable[Booking]) -> bool:
@@ -42,11 +56,16 @@ def collides(slot: Slot, others: Iterable[Booking]) -> bool:
     return False
 
 
-def without_held(practice: Practice, slots: list[Slot], own: Booking | None = None) -> list[Slot]:
-    """The slots that no other patient's booking of ours takes. `own` is the patient's, and takes nothing from them."""
+def without_held(
+    practice: Practice, slots: list[Slot], own: Booking | None = None, read_at: datetime | None = None
+) -> list[Slot]:
+    """The slots that no other patient's booking of ours takes. `own` is the patient's, and takes nothing from them.
+
+    `read_at` is when the vendor was asked for them: what was confirmed later takes its time too.
+    """
     if not slots:
         return []
-    others = living(practice).filter(start__lt=max(s.end for s in slots), end__gt=min(s.start for s in slots))
+    others = overlapping(living(practice, read_at), min(s.start for s in slots), max(s.end for s in slots))
     if own:
         others = others.exclude(pk=own.pk)
     known = list(others.only("occupies", "places", "start", "end"))

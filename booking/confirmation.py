@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from booking import audit, catalogue, lifecycle
+from booking import audit, catalogue, drift, lifecycle, rules
 from booking.connections import vendor_for
 from booking.models import Booking, State
 from vendors.base import InvalidPatient, OutcomeUnknown, SlotTaken, VendorError
@@ -27,6 +27,19 @@ def confirm(booking: Booking) -> None:
     now = timezone.now()
     if booking.held_until <= now or booking.start <= now:
         raise HoldEnded("the hold ran out")
+    vendor = vendor_for(booking.practice)
+    if vendor.capabilities.reserve and not booking.reservation_id:
+        lifecycle.move(booking, State.HELD, State.EXPIRED, actor=audit.PATIENT, outcome="never reserved at the vendor")
+        raise HoldEnded("the vendor never reserved it")
+    # Judged as of when the time was taken: the minutes of typing are not the patient's fault, new rules count.
+    zone = booking.practice.zone
+    if not rules.of(booking.practice, booking.service_id).allow(
+        booking.local_start, booking.created_at.astimezone(zone)
+    ):
+        lifecycle.move(
+            booking, State.HELD, State.FAILED, actor=audit.PATIENT, outcome="outside of the practice's rules"
+        )
+        raise rules.NotBookable("outside of what the practice lets patients book")
     # A crash from here on leaves CHECKING; the worker looks once this call can no longer be under way.
     if not lifecycle.move(
         booking,
@@ -38,7 +51,10 @@ def confirm(booking: Booking) -> None:
     ):
         return
     try:
-        vendor = vendor_for(booking.practice)
+        # An earlier try was answered as if nothing had happened; were it wrong, this one would find its own time taken.
+        if booking.sent_before and (there := vendor.find(booking.request())):
+            settled(booking, there[0].id, actor=audit.PATIENT)
+            return
         protected = vendor.capabilities.reserve or vendor.capabilities.refuses_taken
         if not protected and not catalogue.still_offered(booking):
             raise SlotTaken("not offered any more")
@@ -48,7 +64,7 @@ def confirm(booking: Booking) -> None:
         raise  # it stays CHECKING, and the worker settles it
     except SlotTaken:
         lifecycle.move(booking, State.CHECKING, State.FAILED, actor=audit.PATIENT, outcome="the time was taken")
-        catalogue.forget_times(booking.practice, booking.service_id)
+        catalogue.taken(booking.practice, booking.service_id, booking.slot_id)
         raise
     except VendorError as error:  # every other one means that nothing happened
         refused = list(error.fields) if isinstance(error, InvalidPatient) else []
@@ -59,6 +75,7 @@ def confirm(booking: Booking) -> None:
             actor=audit.PATIENT,
             outcome=f"not booked: {type(error).__name__}",
             refused_fields=refused,
+            sent_before=booking.sent_before or not isinstance(error, InvalidPatient),
             checking_since=None,
             look_at=None,
         )
@@ -66,18 +83,19 @@ def confirm(booking: Booking) -> None:
     settled(booking, appointment.id, actor=audit.PATIENT)
 
 
-def settled(booking: Booking, appointment_id: str, *, actor: str) -> bool:
-    """The vendor's diary has it: CHECKING becomes CONFIRMED, and what only a look-up needed is forgotten."""
+def settled(booking: Booking, appointment_id: str, *, actor: str, before: State = State.CHECKING) -> bool:
+    """The vendor's diary has it: it becomes CONFIRMED, and what only a look-up needed is forgotten."""
     details = {name: value for name, value in booking.details.items() if name != "personal_number"}
     confirmed = lifecycle.move(
         booking,
-        State.CHECKING,
+        before,
         State.CONFIRMED,
         actor=actor,
         letter="confirmed",
         appointment_id=appointment_id,
         details=details,
         look_at=None,
+        compare_at=drift.next_comparison(booking),
     )
-    catalogue.forget_times(booking.practice, booking.service_id)
+    catalogue.booked(booking)
     return confirmed

@@ -1,23 +1,27 @@
-"""What the worker does: what is due by the clock, found by query, and the tasks that were enqueued."""
+"""What the worker does: what is due by the clock, found by query, and the tasks that were enqueued.
+
+Work that asks a vendor is done practice by practice, side by side: one in trouble keeps only its own practice waiting.
+"""
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 
+from django.db import connection
+from django.db.models import Exists, OuterRef, QuerySet
 from django.tasks import DEFAULT_TASK_BACKEND_ALIAS, DEFAULT_TASK_QUEUE_NAME
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django_tasks_db.management.commands.db_worker import Worker
 
-from booking import audit, catalogue, holds, reconciliation, retention, tasks
-from booking.models import Practice
+from booking import ahead, audit, catalogue, drift, holds, reconciliation, reports, retention, tasks
+from booking.models import Booking, Practice
 from vendors.base import VendorError
 
-FORGET_EVERY = 60.0
 NEW_FOR = timedelta(hours=1)
 WARM_AGAIN_AFTER = 60.0
-_tried_to_warm: dict[int, float] = {}
-_forgot_at = -FORGET_EVERY
+PRACTICES_AT_ONCE = 16
 _worker = Worker(
     queue_names=[DEFAULT_TASK_QUEUE_NAME],
     excluded_queue_names=[],
@@ -31,35 +35,104 @@ _worker = Worker(
 
 
 def do_all() -> None:
-    """Everything that is due now. One kind of work that fails does not keep the others from being done."""
-    works = (reconciliation.settle_due, holds.expire_due, tasks.take_up_abandoned, _worker.run, _forget, _warm)
-    failures = [error for work in works if (error := _try(work))]
-    if failures:
-        raise ExceptionGroup("work that was due failed", failures)
-
-
-def _try(work: Callable[[], object]) -> Exception | None:
+    """Everything that is due now, to its end. Raises what failed, after the rest was done."""
+    work = Work()
     try:
-        work()
-    except Exception as error:
-        return error
-    return None
+        work.do()
+    finally:
+        work.stop()
 
 
-def _warm() -> None:
-    """Practices that are new or were changed: with a vendor of one call a second, the first patient would wait long."""
-    changed = Practice.objects.filter(changed_at__gt=timezone.now() - NEW_FOR, snapshots=None)
-    for practice in changed:
-        if time.monotonic() - _tried_to_warm.get(practice.pk, -WARM_AGAIN_AFTER) >= WARM_AGAIN_AFTER:
-            _tried_to_warm[practice.pk] = time.monotonic()
-            try:
-                catalogue.warm(practice)
-            except VendorError as error:
-                audit.trouble(practice.slug, error)
+class Work:
+    """What is due, again and again. One object per process: it knows what is under way."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(PRACTICES_AT_ONCE, thread_name_prefix="practice")
+        self._ahead = ThreadPoolExecutor(PRACTICES_AT_ONCE, thread_name_prefix="ahead")  # which must not delay the rest
+        self._under_way: dict[tuple[str, int], Future[object]] = {}
+        self._last: dict[object, float] = {}
+        self._failures: list[Exception] = []
+
+    def do(self, *, to_the_end: bool = True) -> None:
+        """Everything that is due now. One kind of work that fails does not keep the others from being done.
+
+        Work for practices is only begun, unless `to_the_end`; what failed of it is raised by the next call.
+        """
+        with_vendors: dict[str, tuple[Callable[[], list[Practice]], Callable[[Practice], object]]] = {
+            "settle": (lambda: _practices(reconciliation.due()), reconciliation.settle_due),
+            "last looks": (lambda: _practices(reconciliation.last_looks_due()), reconciliation.last_looks),
+            "compare": (lambda: _practices(drift.due()), drift.compare_due),
+            "warm": (self._to_warm, _warm),
+            "ahead": (lambda: list(ahead.practices()), ahead.read),
+        }
+        for name, (due, work) in with_vendors.items():
+            self._try(lambda due=due, work=work, name=name: self._begin(name, due(), work))  # type: ignore[misc]
+        if to_the_end:
+            wait(self._under_way.values())
+        self._gather()
+        self._try(holds.expire_due)
+        self._every(600.0, reports.write_due)
+        self._try(tasks.take_up_abandoned)
+        self._try(_worker.run)
+        self._every(60.0, retention.forget_due)
+        failures, self._failures = self._failures, []
+        if failures:
+            raise ExceptionGroup("work that was due failed", failures)
+
+    def stop(self) -> None:
+        """Lets what is under way end."""
+        self._pool.shutdown()
+        self._ahead.shutdown()
+
+    def _begin(self, name: str, practices: list[Practice], work: Callable[[Practice], object]) -> None:
+        for practice in practices:
+            if (name, practice.pk) not in self._under_way:
+                pool = self._ahead if name == "ahead" else self._pool
+                self._under_way[name, practice.pk] = pool.submit(_letting_go, work, practice)
+
+    def _gather(self) -> None:
+        for key, future in list(self._under_way.items()):
+            if future.done():
+                del self._under_way[key]
+                if isinstance(error := future.exception(), Exception):
+                    self._failures.append(error)
+
+    def _try(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception as error:
+            self._failures.append(error)
+
+    def _every(self, seconds: float, work: Callable[[], object]) -> None:
+        if self._is_time(work, seconds):
+            self._try(work)
+
+    def _is_time(self, what: object, seconds: float) -> bool:
+        now = time.monotonic()
+        if now - self._last.get(what, -seconds) < seconds:
+            return False
+        self._last[what] = now
+        return True
+
+    def _to_warm(self) -> list[Practice]:
+        """Practices that are new or were changed: with one call a second, the first patient would wait long."""
+        changed = Practice.objects.filter(changed_at__gt=timezone.now() - NEW_FOR, snapshots=None)
+        return [practice for practice in changed if self._is_time(("warm", practice.pk), WARM_AGAIN_AFTER)]
 
 
-def _forget() -> None:
-    global _forgot_at
-    if time.monotonic() - _forgot_at >= FORGET_EVERY:
-        retention.forget_due()
-        _forgot_at = time.monotonic()
+def _practices(bookings: QuerySet[Booking]) -> list[Practice]:
+    return list(Practice.objects.filter(Exists(bookings.filter(practice=OuterRef("pk")))))
+
+
+def _letting_go(work: Callable[[Practice], object], practice: Practice) -> None:
+    try:
+        work(practice)
+    finally:
+        connection.close()
+
+
+def _warm(practice: Practice) -> None:
+    try:
+        catalogue.warm(practice)
+    except VendorError as error:
+        audit.trouble(practice.slug, error)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from booking import catalogue, connections, practices
+from booking import catalogue, connections, practices, rules
 from booking.models import Practice
 from vendors.base import (
     AuthenticationFailed,
@@ -70,8 +70,8 @@ def check(practice: Practice) -> Iterator[Finding]:
 
 
 def _times(vendor: Vendor, practice: Practice, offers: list[tuple[Service, Offer]]) -> Iterator[Finding]:
-    today = timezone.now().astimezone(practice.zone).date()
-    first, end = today, today + catalogue.HORIZON
+    now = timezone.now().astimezone(practice.zone)
+    first, end = now.date(), max(rules.of(practice, service.id).last_day(now) for service, _offer in offers)
     try:
         while first <= end:
             last = min(max(vendor.window(first)[1], first), end)

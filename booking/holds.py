@@ -5,7 +5,7 @@ import secrets
 import string
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from booking import audit, catalogue, collisions, lifecycle, tokens
+from booking import audit, catalogue, collisions, lifecycle, rules, tokens
 from booking.connections import vendor_for
 from booking.models import Booking, Practice, State
 from booking.steps import Position
@@ -21,6 +21,10 @@ from vendors.base import Reservation, Slot, SlotTaken, Vendor, VendorError
 
 READABLE = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """Letters and digits that are not taken for one another when read aloud: no 0 and O, no 1 and I."""
+
+RENEWALS = 3
+"""So often a patient may have a hold prolonged: enough to be in no hurry, too little to keep a time from others."""
+LEAST_GAIN = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,8 @@ def take(
     """
     before = tokens.find(practice, held)
     previous = before.booking if before else None
-    if previous and _is_held(previous) and previous.slot_id == slot_id and previous.service_id == where.choice.service:
+    same = previous and previous.slot_id == slot_id and previous.service_id == where.choice.service
+    if previous and same and _is_held(previous) and _is_whole(previous):
         return Held(previous, held)
 
     slot = catalogue.read_live(practice, language, where, slot_id)
@@ -65,6 +70,9 @@ def take(
         slot = living.slot()
     if slot is None or slot.start <= timezone.now():
         raise SlotTaken("not offered any more")
+    now = timezone.now().astimezone(practice.zone)
+    if not rules.of(practice, where.choice.service).allow(slot.start.astimezone(practice.zone), now):
+        raise rules.NotBookable("outside of what the practice lets patients book")
 
     with transaction.atomic():
         locked(practice)
@@ -73,7 +81,7 @@ def take(
             if again.booking.slot_id == slot_id:
                 return Held(again.booking, held)
             before, previous = again, again.booking
-        others = collisions.living(practice).filter(start__lt=slot.end, end__gt=slot.start)
+        others = collisions.overlapping(collisions.living(practice), slot.start, slot.end)
         if previous:
             others = others.exclude(pk=previous.pk, state=State.HELD)
         if collisions.collides(slot, others):
@@ -108,9 +116,38 @@ def release(booking: Booking, *, because: str = "", keep_details: bool = True) -
     return released
 
 
+def extended_until(booking: Booking) -> datetime | None:
+    """Until when the hold would last if it were prolonged now; None where it cannot be, or would gain too little."""
+    now = timezone.now()
+    if not _is_held(booking) or booking.renewals >= RENEWALS:
+        return None
+    end = now + timedelta(seconds=settings.HOLD_SECONDS)
+    if booking.reservation_id and booking.reserved_until:
+        end = min(end, booking.reserved_until)
+    return end if end - booking.held_until >= LEAST_GAIN else None
+
+
+def extend(booking: Booking) -> bool:
+    """Prolong a hold that has not ended, as often as `RENEWALS` allows and never beyond the vendor's reservation."""
+    end = extended_until(booking)
+    if end is None:
+        return False
+    with transaction.atomic():
+        extended = Booking.objects.filter(
+            pk=booking.pk, state=State.HELD, held_until__gt=timezone.now(), renewals=booking.renewals
+        ).update(held_until=end, renewals=booking.renewals + 1)
+        if extended:
+            audit.write(audit.PATIENT, "hold prolonged", practice=booking.practice.slug, reference=booking.reference)
+    booking.refresh_from_db()
+    return bool(extended)
+
+
 def expire_due() -> int:
-    """Tidies holds whose end has passed (they stopped counting by the clock already). Answers how many."""
-    due = Booking.objects.filter(state=State.HELD, held_until__lte=timezone.now())
+    """Tidies holds whose end has passed (they stopped counting by the clock already). Answers how many.
+
+    Those that were once sent to the vendor are left to `reconciliation.last_looks`.
+    """
+    due = Booking.objects.filter(state=State.HELD, held_until__lte=timezone.now(), sent_before=False)
     return sum(lifecycle.move(booking, State.HELD, State.EXPIRED, actor=audit.WORKER) for booking in due)
 
 
@@ -120,6 +157,11 @@ def kept_after_release(booking: Booking | None, service_id: str) -> Booking | No
         return None
     given_back = _living_reservations(booking).filter(service_id=service_id, start__gt=timezone.now())
     return given_back.order_by("-changed_at").first()
+
+
+def _is_whole(booking: Booking) -> bool:
+    """Whether the vendor has reserved it, where it does that: not so if we died while it was asked to."""
+    return bool(booking.reservation_id) or not vendor_for(booking.practice).capabilities.reserve
 
 
 def _is_held(booking: Booking) -> bool:
@@ -145,19 +187,13 @@ def _new(practice: Practice, language: str, where: Position, slot: Slot, previou
     if offer is None or where.service is None:
         raise SlotTaken("its clinic is not offered any more")
     provider = next((p for p in offer.providers if p.id == slot.provider_id), None)
-    choice = where.choice
     return Booking.objects.create(
         practice=practice,
         reference=_reference(),
         key="".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(32)),
         language=language,
-        choice={
-            "service": choice.service,
-            "clinic": choice.clinic,
-            "provider": choice.provider,
-            "screened": choice.screened,
-        },
-        service_id=choice.service,
+        choice=where.choice.to_keep(),
+        service_id=where.choice.service,
         service_name=where.service.name,
         clinic_id=slot.clinic_id,
         clinic_name=offer.clinic.name,
@@ -191,7 +227,7 @@ def _reserve(vendor: Vendor, booking: Booking, living: Booking | None) -> None:
             reservation = vendor.reserve(booking.request())
     except VendorError:
         lifecycle.move(booking, State.HELD, State.RELEASED, actor=audit.PATIENT, outcome="not reserved at the vendor")
-        catalogue.forget_times(booking.practice, booking.service_id)
+        catalogue.taken(booking.practice, booking.service_id, booking.slot_id)
         raise
     booking.reservation_id = reservation.id
     booking.reserved_until = reservation.expires_at

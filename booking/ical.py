@@ -6,11 +6,16 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from icalendar import Calendar, Event
 
-from booking.models import Booking
+from booking.models import Booking, State
+
+
+def method(booking: Booking) -> str:
+    """What a calendar program is to do with the file: show the appointment, or take it out."""
+    return "CANCEL" if booking.state == State.CANCELLED else "PUBLISH"
 
 
 def calendar(booking: Booking) -> bytes:
-    """RFC 5545, with a VTIMEZONE for the clinic's zone."""
+    """RFC 5545, with a VTIMEZONE for the clinic's zone. A cancelled appointment's file takes it out again."""
     zone = ZoneInfo(booking.timezone)
     event = Event()
     event.add("uid", f"{booking.key}@{urlsplit(settings.BASE_URL).hostname}")
@@ -22,12 +27,12 @@ def calendar(booking: Booking) -> bytes:
     event.add(
         "description", "\n".join(filter(None, [booking.reference, booking.provider_name, booking.practice.phone]))
     )
-    event.add("status", "CONFIRMED")
-    event.add("sequence", 0)
+    event.add("status", "CANCELLED" if booking.state == State.CANCELLED else "CONFIRMED")
+    event.add("sequence", booking.sequence)
     whole = Calendar()
     whole.add("prodid", "-//Anteroom//Booking//EN")
     whole.add("version", "2.0")
-    whole.add("method", "PUBLISH")
+    whole.add("method", method(booking))
     whole.add_component(event)
     whole.add_missing_timezones()
     content: bytes = whole.to_ical()

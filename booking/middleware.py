@@ -9,18 +9,21 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.middleware.csp import ContentSecurityPolicyMiddleware
 from django.utils import timezone, translation
+from django.utils.cache import patch_vary_headers
 from django.utils.csp import CSP
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.csrf import csrf_exempt
 
 from booking import audit, connections, practices, rendering
-from booking.models import Practice
-from booking.rendering import PatientRequest
+from booking.models import Online, Practice
+from booking.rendering import PatientRequest, in_a_frame
 from vendors.base import AuthenticationFailed, UnexpectedResponse, VendorError
 
 log = logging.getLogger(__name__)
 
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
+WAY_TO_A_TIME = {"service", "clinic", "screening", "provider", "times", "hold"}
+"""The pages that are closed while a practice does not book online. What is booked already keeps its own."""
 
 
 class FramingMiddleware(ContentSecurityPolicyMiddleware):
@@ -31,7 +34,11 @@ class FramingMiddleware(ContentSecurityPolicyMiddleware):
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         practice = getattr(request, "practice", None)
-        origins = practice.embed_origins if practice else []
+        origins = [*practice.embed_origins] if practice else []
+        if practice and in_a_frame(request) and request.headers.get("Sec-Fetch-Site") == "same-origin":
+            origins.append(CSP.SELF)  # the preview in the admin: no other page of ours holds a frame
+        if practice and response.get("Content-Type", "").startswith("text/html"):
+            patch_vary_headers(response, ["Sec-Fetch-Dest", "Sec-Fetch-Site"])
         policy = getattr(response, "_csp_config", settings.SECURE_CSP)
         config = {**policy, "frame-ancestors": origins or [CSP.NONE]}
         setattr(response, "_csp_config", config)  # noqa: B010  what Django's own decorator sets
@@ -76,6 +83,9 @@ class PracticeMiddleware:
             translation.activate(practices.page_language(request.language))
             if not known:
                 raise Http404("unknown language")
+            name = request.resolver_match.url_name if request.resolver_match else None
+            if practice.online != Online.OPEN and name in WAY_TO_A_TIME:
+                return rendering.render_problem(request, practice.online, status=409 if name == "hold" else 200)
         if getattr(view, "origin_guarded", False) and request.method not in SAFE and not from_our_own_page(request):
             return rendering.render_problem(request, "refused", status=403)
         return None
@@ -99,7 +109,7 @@ class PracticeMiddleware:
 def practice_of(path: str) -> Practice | None:
     """The practice that an address belongs to, also where the rest of it leads nowhere."""
     slug = path.lstrip("/").partition("/")[0]
-    return None if practices.slug_problem(slug) else Practice.objects.filter(slug=slug).first()
+    return None if practices.slug_problem(slug) else Practice.objects.defer("logo").filter(slug=slug).first()
 
 
 def patient_form[View: Callable[..., HttpResponse]](view: View) -> View:

@@ -11,6 +11,14 @@ from booking.encryption import EncryptedJSONField
 from vendors.base import Answer, BookingRequest, Field, Patient, Slot
 
 
+class Online(models.TextChoices):
+    """Whether patients can book."""
+
+    OPEN = "open", _("open")
+    NOT_YET = "not_yet", _("not open yet")
+    PAUSED = "paused", _("paused")
+
+
 class Practice(models.Model):
     """One of our customers: a name, a vendor, a connection. `practices.py` checks what is saved."""
 
@@ -23,12 +31,22 @@ class Practice(models.Model):
     phone = models.CharField(_("phone"), max_length=50)
     email = models.EmailField(_("e-mail"), blank=True)
     privacy_url = models.URLField(_("privacy notice"), blank=True)
+    hours_url = models.URLField(_("opening hours"), blank=True)
+    directions_url = models.URLField(_("directions"), blank=True)
+    colour = models.CharField(_("colour"), max_length=7, blank=True)
+    """`#rrggbb`, as the practice gave it; pages show it where it can be read."""
+    logo = models.BinaryField(_("logo"), default=b"", blank=True, editable=False)
+    online = models.CharField(_("online booking"), max_length=10, choices=Online, default=Online.OPEN)
     connection = EncryptedJSONField(_("connection"), default=dict, blank=True)
     clinic = models.JSONField(_("clinic"), default=dict, blank=True)
     """Name and address of the one clinic, where the vendor does not know them."""
     services = models.JSONField(_("services"), default=list, blank=True)
-    changed_at = models.DateTimeField(_("changed"), auto_now=True)
     """What the practices file adds per service, as checked by `practices.read_service`."""
+    rules = models.JSONField(_("rules"), default=dict, blank=True)
+    """When patients may book, as checked by `rules.read`; services may have their own."""
+    changed_at = models.DateTimeField(_("changed"), auto_now=True)
+    visited_at = models.DateTimeField(null=True, editable=False)
+    """When somebody last looked at its pages, to a minute: only for those is anything read ahead."""
 
     class Meta:
         verbose_name = _("practice")
@@ -93,6 +111,8 @@ class Booking(models.Model):
     visit = models.CharField(max_length=32, db_index=True)
     """Joins the bookings that one patient held one after the other, so that a reservation can be taken up again."""
     held_until = models.DateTimeField(_("held until"))
+    renewals = models.PositiveSmallIntegerField(default=0)
+    """How often the patient had the hold prolonged."""
     reservation_id = models.CharField(max_length=200, blank=True)
     reserved_until = models.DateTimeField(null=True)
     """Until when the vendor keeps the time for us, also after we gave it back, where it cannot be given back there."""
@@ -104,11 +124,19 @@ class Booking(models.Model):
 
     # The vendor's diary.
     appointment_id = models.CharField(_("the vendor's number"), max_length=200, blank=True)
+    sent_before = models.BooleanField(default=False)
+    """An earlier attempt to book it ended without a booking, as far as the vendor said."""
     checking_since = models.DateTimeField(_("being checked since"), null=True)
     look_at = models.DateTimeField(null=True)
     """When the worker next asks the vendor about an unknown outcome."""
     first_empty_look_at = models.DateTimeField(null=True)
     """When the vendor was first seen not to have it, since it was sent."""
+    compare_at = models.DateTimeField(null=True)
+    """When the worker next compares a coming appointment with the vendor's diary."""
+    sequence = models.PositiveSmallIntegerField(default=0)
+    """How often the appointment was changed since it was booked: calendar programs go by it."""
+    missing_since = models.DateTimeField(null=True)
+    """When a confirmed appointment was first not found in the vendor's diary any more."""
 
     class Meta:
         verbose_name = _("booking")
@@ -118,6 +146,7 @@ class Booking(models.Model):
             models.Index(fields=["practice", "state", "start"], name="booking_collisions"),
             models.Index(fields=["state", "look_at"], name="booking_due_looks"),
             models.Index(fields=["state", "held_until"], name="booking_due_holds"),
+            models.Index(fields=["state", "compare_at"], name="booking_due_comparisons"),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(start__lt=models.F("end")), name="booking_ends_after_it_starts"),
@@ -214,8 +243,15 @@ class Snapshot(models.Model):
 
     practice = models.ForeignKey(Practice, on_delete=models.CASCADE, related_name="snapshots")
     name = models.CharField(max_length=1000)
+    about = models.JSONField(default=dict)
+    """What was asked for, so that the worker can ask again."""
     value = models.TextField()
     read_at = models.DateTimeField()
+    """When the vendor was asked: it is as old as that."""
+    whole_read_at = models.DateTimeField(null=True)
+    """When it was last read as a whole, where since then the vendor only said that nothing changed."""
+    asked_at = models.DateTimeField(null=True)
+    """When a page last showed it, to a quarter of a minute: what nobody asks for is not read again."""
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["practice", "name"], name="snapshot_is_kept_once")]
@@ -246,10 +282,34 @@ class Letter(models.Model):
 
     booking = models.ForeignKey(Booking, on_delete=models.CASCADE, related_name="letters")
     kind = models.CharField(max_length=20)
+    about = models.CharField(max_length=40, blank=True)
+    """Tells two of one kind apart: the new time of an appointment that was moved."""
     sent_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["booking", "kind"], name="letter_goes_out_once")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["booking", "kind", "about"], name="letter_goes_out_once")
+        ]
+
+
+class Report(models.Model):
+    """What a night's comparison of a practice's coming appointments with its diary found."""
+
+    practice = models.ForeignKey(Practice, verbose_name=_("practice"), on_delete=models.CASCADE, related_name="reports")
+    day = models.DateField(_("day"))
+    """The practice's day on whose morning it was written."""
+    found = models.JSONField(_("found"), default=dict)
+    """Numbers, and lists of [reference, outcome]; nothing that a patient typed. `drift.py` knows its form."""
+    sent_at = models.DateTimeField(_("sent"), null=True)
+
+    class Meta:
+        verbose_name = _("nightly report")
+        verbose_name_plural = _("nightly reports")
+        ordering: ClassVar = ["-day"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["practice", "day"], name="report_is_written_once")]
+
+    def __str__(self) -> str:
+        return f"{self.practice} {self.day}"
 
 
 class VendorMemory(models.Model):
@@ -262,3 +322,15 @@ class VendorMemory(models.Model):
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["practice", "name"], name="memory_is_kept_once")]
+
+
+class EmbedSighting(models.Model):
+    """A website in which a practice's page really stood in a frame. `embedding.seen` writes it, once a day at most."""
+
+    practice = models.ForeignKey(Practice, on_delete=models.CASCADE, related_name="sightings")
+    origin = models.CharField(max_length=300)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["practice", "origin"], name="sighting_is_kept_once")]

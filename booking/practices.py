@@ -1,5 +1,6 @@
 """A practice's settings: the practices file to rows, what may be in them, who changed them."""
 
+import pathlib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -14,9 +15,9 @@ from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator, validate_email
 from django.db import transaction
 
-from booking import audit
+from booking import audit, look, rules
 from booking.connections import Fault, read_connection
-from booking.models import Practice
+from booking.models import Online, Practice
 from vendors import VENDORS
 
 RESERVED_SLUGS = {"admin", "static", "healthz", "readyz", "embed", "media", "api"}
@@ -43,6 +44,8 @@ def origin_problem(origin: Any) -> str:
     if not match:
         return f"{origin!r} is not an origin like https://www.clinic.example"
     scheme, host, port = match.groups()
+    if port and not 0 < int(port[1:]) < 65536:
+        return f"{origin} names a port that there is not"
     if LOOPBACK.fullmatch(host):
         allowed = settings.ALLOW_PRIVATE_VENDOR_HOSTS
         return "" if allowed else f"{origin} is on this machine, which only ALLOW_PRIVATE_VENDOR_HOSTS allows"
@@ -108,6 +111,17 @@ def _url_problem(value: Any) -> str:
     return ""
 
 
+def _logo_problem(value: Any) -> str:
+    """Of the file's bytes: `load` puts them in the place of its name."""
+    if not isinstance(value, bytes):
+        return f"{value!r} is not a file beside the practices file that can be read"
+    return look.logo_problem(value) if value else ""
+
+
+def _online_problem(value: Any) -> str:
+    return "" if value in Online.values else f"{value!r} must be one of: {', '.join(Online.values)}"
+
+
 def _vendor_problem(value: Any) -> str:
     known = isinstance(value, str) and value in VENDORS
     return "" if known else f"unknown vendor {value!r} (known: {', '.join(VENDORS)})"
@@ -123,6 +137,11 @@ CHECKS: dict[str, Any] = {
     "phone": _text(50),
     "email": _email_problem,
     "privacy_url": _url_problem,
+    "hours_url": _url_problem,
+    "directions_url": _url_problem,
+    "colour": look.colour_problem,
+    "logo": _logo_problem,
+    "online": _online_problem,
 }
 REQUIRED = ("slug", "name", "vendor", "timezone", "languages", "phone", "connection")
 
@@ -137,6 +156,7 @@ class ServiceSettings:
     clinics: tuple[str, ...] | None = None
     providers: tuple[str, ...] | None = None
     hidden: bool = False
+    rules: dict[str, Any] = field(default_factory=dict)
 
 
 def services_of(practice: Practice) -> dict[str, ServiceSettings]:
@@ -167,6 +187,9 @@ def read_service(row: Mapping[str, Any]) -> tuple[ServiceSettings, list[Fault]]:
             if not isinstance(value, bool):
                 faults.append(Fault(key, "must be true or false"))
             values[key] = bool(value)
+        elif key == "rules":
+            faults += rules.read(value)
+            values[key] = dict(value) if isinstance(value, Mapping) else {}
     if "id" not in row:
         faults.append(Fault("id", "is missing"))
     return ServiceSettings(**values), faults
@@ -174,7 +197,7 @@ def read_service(row: Mapping[str, Any]) -> tuple[ServiceSettings, list[Fault]]:
 
 def faults_in(table: Mapping[str, Any]) -> list[Fault]:
     """What is wrong with one `[[practice]]` table."""
-    known = {*CHECKS, "connection", "service", "clinic"}
+    known = {*CHECKS, "connection", "service", "clinic", "rules"}
     faults = [Fault(key, "unknown key") for key in table if key not in known]
     faults += [Fault(key, "is missing") for key in REQUIRED if key not in table]
     faults += [Fault(key, problem) for key, check in CHECKS.items() if key in table and (problem := check(table[key]))]
@@ -184,6 +207,7 @@ def faults_in(table: Mapping[str, Any]) -> list[Fault]:
     elif "connection" in table and not _vendor_problem(table.get("vendor")):
         faults += read_connection(table["vendor"], connection)[1]
     faults += _clinic_faults(table)
+    faults += rules.read(table.get("rules", {}))
     services = table.get("service", [])
     if not isinstance(services, list) or not all(isinstance(row, dict) for row in services):
         return [*faults, Fault("service", "must be tables: [[practice.service]]")]
@@ -219,10 +243,10 @@ def page_language(language: str) -> str:
 # --- The practices file ----------------------------------------------------------------------------------------------
 
 
-def load(text: str, *, actor: str) -> list[tuple[str, str]]:
+def load(text: str, *, actor: str, folder: pathlib.Path | None = None) -> list[tuple[str, str]]:
     """Creates or updates practices from a practices file. Answers (slug, "created", "changed" or "unchanged").
 
-    All or nothing: raises `BadPractices` with every fault of the file.
+    All or nothing: raises `BadPractices` with every fault of the file. `folder`: where the file lies, and its logos.
     """
     try:
         tables = tomllib.loads(text)
@@ -234,7 +258,20 @@ def load(text: str, *, actor: str) -> list[tuple[str, str]]:
         raise BadPractices(['"practice": must be tables: [[practice]]'])
     if not practices and not lines:
         lines = ["no [[practice]] in it"]
-    return load_tables(practices, actor=actor, lines=lines)
+    return load_tables([_with_logo(table, folder) for table in practices], actor=actor, lines=lines)
+
+
+def _with_logo(table: dict[str, Any], folder: pathlib.Path | None) -> dict[str, Any]:
+    """The logo's bytes in the place of its file's name; a name that leads to no file in the folder stays a name."""
+    name = table.get("logo")
+    if folder is None or not isinstance(name, str) or not name:
+        return {**table, "logo": b""} if name == "" else table
+    try:
+        file = (folder / name).resolve()
+        inside = file.is_relative_to(folder.resolve()) and file.stat().st_size < 10 * look.LARGEST_LOGO
+        return {**table, "logo": file.read_bytes()} if inside else table
+    except (OSError, ValueError):
+        return table
 
 
 def load_tables(practices: list[dict[str, Any]], *, actor: str, lines: Iterable[str] = ()) -> list[tuple[str, str]]:
@@ -267,8 +304,14 @@ def _save(table: Mapping[str, Any], actor: str) -> str:
         "phone": table["phone"],
         "email": table.get("email", ""),
         "privacy_url": table.get("privacy_url", ""),
+        "hours_url": table.get("hours_url", ""),
+        "directions_url": table.get("directions_url", ""),
+        "colour": table.get("colour", ""),
+        "logo": table.get("logo", b""),
+        "online": table.get("online", practice.online),  # staff may have paused it: only a file that says so opens it
         "connection": {key: value for key, value in table["connection"].items() if value != ""},
         "clinic": dict(table.get("clinic", {})),
+        "rules": dict(table.get("rules", {})),
         "services": [{**row, "id": str(row["id"])} for row in table.get("service", [])],
     }
     changed = changes(practice, wanted)

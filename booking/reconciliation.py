@@ -4,11 +4,12 @@ import logging
 from datetime import timedelta
 from enum import StrEnum
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from booking import audit, catalogue, confirmation, lifecycle
 from booking.connections import vendor_for
-from booking.models import Booking, State
+from booking.models import Booking, Practice, State
 from vendors.base import Appointment, VendorError
 
 log = logging.getLogger(__name__)
@@ -22,14 +23,18 @@ STAFF_AFTER = timedelta(minutes=15)
 LOOK_SECONDS = 30.0
 
 
-def settle_due() -> int:
-    """Looks at every booking whose look is due. Answers how many were settled.
+def due() -> QuerySet[Booking]:
+    """The bookings whose look is due."""
+    return Booking.objects.filter(state=State.CHECKING, look_at__lte=timezone.now())
+
+
+def settle_due(practice: Practice) -> int:
+    """Looks at every booking of the practice whose look is due. Answers how many were settled.
 
     A mistake of ours about one booking leaves none of the others unsettled; it is raised when all were looked at.
     """
-    due = Booking.objects.filter(state=State.CHECKING, look_at__lte=timezone.now()).order_by("look_at")
     settled, mistakes = 0, []
-    for booking in due.select_related("practice")[:100]:
+    for booking in due().filter(practice=practice).order_by("look_at").select_related("practice")[:100]:
         try:
             settled += settle(booking)
         except Exception as mistake:
@@ -96,6 +101,28 @@ def look(booking: Booking) -> Outcome:
     until_it_counts = sent_at + STILL_WORKING - timezone.now() + timedelta(seconds=1)
     _look_again(booking, BETWEEN_LOOKS if first_time else max(BETWEEN_LOOKS, until_it_counts))
     return Outcome.NOT_YET
+
+
+def last_looks_due() -> QuerySet[Booking]:
+    """Holds that ended after the vendor was once sent the booking, and said that nothing happened."""
+    return Booking.objects.filter(state=State.HELD, held_until__lte=timezone.now(), sent_before=True)
+
+
+def last_looks(practice: Practice) -> None:
+    """Before such a hold is given up, the vendor is asked: some refuse what they did."""
+    for booking in last_looks_due().filter(practice=practice).select_related("practice")[:100]:
+        try:
+            found = vendor_for(practice, budget=LOOK_SECONDS).find(booking.request())
+        except VendorError as error:
+            audit.trouble(practice.slug, error)
+            if booking.held_until > timezone.now() - STAFF_AFTER:
+                continue  # it is looked for again
+            found = []
+        if found:
+            _keep_the_first(booking, found)
+            confirmation.settled(booking, found[0].id, actor=audit.WORKER, before=State.HELD)
+        else:
+            lifecycle.move(booking, State.HELD, State.EXPIRED, actor=audit.WORKER)
 
 
 def _keep_the_first(booking: Booking, found: list[Appointment]) -> None:

@@ -1,6 +1,8 @@
 """Whole page or htmx part; the addresses of the wizard; the pages for when something is wrong."""
 
 from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,6 +15,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation import get_language_info, override
 from django_htmx.middleware import HtmxDetails
 
+from booking import dates, look
 from booking.models import Practice
 from booking.practices import page_language
 from booking.steps import Choice, Step
@@ -29,6 +32,18 @@ class PatientRequest(HttpRequest):
 
 
 STEP_VIEWS = {step: step.value for step in Step}
+STAGES: dict[str, int] = {
+    Step.SERVICE: 1,
+    Step.CLINIC: 2,
+    Step.SCREENING: 2,
+    Step.PROVIDER: 2,
+    Step.TIMES: 3,
+    "details": 4,
+    "confirm": 5,
+}
+"""Where on the progress line a page stands."""
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+"""As addresses name them."""
 
 
 def address(practice: Practice, language: str, step: Step, choice: Choice, **more: str) -> str:
@@ -40,16 +55,23 @@ def address(practice: Practice, language: str, step: Step, choice: Choice, **mor
         Step.PROVIDER: ("service", "clinic", "screened"),
         Step.TIMES: ("service", "clinic", "provider", "screened"),
     }[step]
-    query = {name: getattr(choice, name) for name in known if getattr(choice, name)}
+    query: dict[str, Any] = {name: getattr(choice, name) for name in known if getattr(choice, name)}
     if choice.day and step in (Step.TIMES, Step.SCREENING, Step.PROVIDER, Step.CLINIC):
         query["from"] = choice.day.isoformat()
     if step is Step.SCREENING and choice.provider:
         query["provider"] = choice.provider
     if choice.held:
         query["held"] = choice.held
+    query |= wishes(choice)
     query |= {name: value for name, value in more.items() if value}
     path = reverse(STEP_VIEWS[step], args=[practice.slug, language])
-    return f"{path}?{urlencode(query)}" if query else path
+    return f"{path}?{urlencode(query, doseq=True)}" if query else path
+
+
+def wishes(choice: Choice) -> dict[str, Any]:
+    """The patient's wishes as they stand in every address of the wizard."""
+    found = {"day": [WEEKDAYS[day - 1] for day in choice.days], "after": choice.after, "before": choice.before}
+    return {name: value for name, value in found.items() if value}
 
 
 def render_page(
@@ -59,7 +81,8 @@ def render_page(
     htmx = request.htmx
     only_part = bool(part) and bool(htmx) and not htmx.history_restore_request and not htmx.boosted
     template = f"{folder}/{part if only_part else 'page'}.html"
-    response = render(request, template, {**common(request), **context}, status=status)
+    stage = STAGES.get(context.get("step", ""))
+    response = render(request, template, {**common(request), "stage": stage, **context}, status=status)
     patch_vary_headers(response, ["HX-Request"])
     response.headers.setdefault("Cache-Control", "private, no-cache")
     return response
@@ -73,9 +96,44 @@ def common(request: PatientRequest) -> dict[str, Any]:
         "practice": practice,
         "language": language,
         "page_language": page_language(language),
+        "locale": dates.locale_of(practice, language) if practice else "",
         "bidi": get_language_info(page_language(language))["bidi"],
         "other_languages": _other_languages(request, practice, language) if practice else [],
+        "own_language": _name_of(language),
+        "framed": in_a_frame(request),
+        "new_tab": _in_a_new_tab(request, practice, language) if practice else "",
+        "own_look": _own_look(practice.pk, practice.changed_at) if practice else None,
     }
+
+
+@lru_cache(maxsize=256)
+def _own_look(practice_id: int, changed_at: datetime) -> dict[str, Any]:
+    """The addresses of the practice's colour and logo, each with its version, and the logo's size.
+
+    Kept until the practice's settings change: a page does not read the logo.
+    """
+    practice = Practice.objects.get(pk=practice_id)
+    logo = bytes(practice.logo)
+    sheet = look.stylesheet(practice.colour).encode() if practice.colour else b""
+    return {
+        "stylesheet": f"{reverse('look', args=[practice.slug])}?v={look.version(sheet)}" if sheet else "",
+        "logo": f"{reverse('logo', args=[practice.slug])}?v={look.version(logo)}" if logo else "",
+        "picture": look.picture(logo),
+    }
+
+
+def in_a_frame(request: HttpRequest) -> bool:
+    """Whether the browser says that this page will stand in a frame. Older ones say nothing; `framed.js` knows then."""
+    return request.headers.get("Sec-Fetch-Dest") in ("iframe", "frame")
+
+
+def _in_a_new_tab(request: PatientRequest, practice: Practice, language: str) -> str:
+    """Where a new tab goes on from this page: what is chosen so far comes along."""
+    if not (request.method == "POST" and request.path_info.endswith("/hold/")):
+        return request.get_full_path()
+    chosen = {name: request.POST.get(name, "") for name in ("service", "clinic", "provider", "screened", "held")}
+    query = urlencode({name: value for name, value in chosen.items() if value})
+    return f"{reverse('times', args=[practice.slug, language])}?{query}"
 
 
 def _other_languages(request: PatientRequest, practice: Practice, language: str) -> list[dict[str, str]]:
@@ -86,12 +144,16 @@ def _other_languages(request: PatientRequest, practice: Practice, language: str)
     return [
         {
             "code": code,
-            "name": get_language_info(code)["name_local"].capitalize(),
+            "name": _name_of(code),
             "address": f"/{practice.slug}/{code}/{after[len(before) :]}",
         }
         for code in practice.languages
         if code != language
     ]
+
+
+def _name_of(language: str) -> str:
+    return str(get_language_info(language)["name_local"]).capitalize()
 
 
 def render_problem(request: PatientRequest, kind: str, *, status: int) -> HttpResponse:
@@ -109,7 +171,9 @@ def not_found(request: PatientRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: PatientRequest) -> HttpResponse:
     """Needs nothing: no database, no practice, no translation."""
-    return HttpResponse(get_template("trouble/server_error.html").render(), status=500)
+    asked = "".join(request.path_info.split("/")[2:3])
+    language = asked if asked in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
+    return HttpResponse(get_template("trouble/server_error.html").render({"language": language}), status=500)
 
 
 def _speak(request: PatientRequest) -> None:

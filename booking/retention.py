@@ -12,6 +12,8 @@ UNFINISHED_FOR = timedelta(hours=1)
 NEVER_SETTLED_FOR = timedelta(days=7)
 """So long after its time an unknown outcome keeps what staff need to settle it by hand."""
 ROWS_WITHOUT_DETAILS_FOR = timedelta(days=30)
+LISTS_KEPT_FOR = timedelta(days=90)
+"""What the vendor offered is kept, so that staff are told what became different there."""
 
 
 def forget_due() -> None:
@@ -23,5 +25,6 @@ def forget_due() -> None:
     Booking.objects.filter(ended | over | never_settled).exclude(details="").update(details={})
     unfinished = Q(state__in=[State.RELEASED, State.EXPIRED], changed_at__lt=now - ROWS_WITHOUT_DETAILS_FOR)
     Booking.objects.filter(unfinished).delete()
-    Snapshot.objects.filter(read_at__lt=now - timedelta(days=1)).delete()
+    Snapshot.objects.filter(name__startswith="times ", read_at__lt=now - timedelta(hours=1)).delete()
+    Snapshot.objects.filter(read_at__lt=now - LISTS_KEPT_FOR).delete()
     VendorMemory.objects.filter(ends_at__lt=now).delete()

@@ -52,6 +52,7 @@ MIDDLEWARE = [
     "booking.middleware.FramingMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",  # with random bytes against guessing what is secret by its length
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -92,6 +93,7 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     }
 elif _database["ENGINE"] == "django.db.backends.postgresql":
     _database["CONN_MAX_AGE"] = 0
+    _database["CONN_HEALTH_CHECKS"] = True  # else the first patients after its restart get dead connections
     _database["OPTIONS"] = {"pool": {"min_size": 2, "max_size": 12, "timeout": 15}}
 CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
 _mail = env.email_url("EMAIL_URL", default="smtp://localhost:25")
@@ -119,7 +121,17 @@ TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 # --- Words and times -------------------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English"), ("sv", "Svenska")]
+LANGUAGES = [
+    ("en", "English"),
+    ("sv", "Svenska"),
+    ("nb", "Norsk bokmål"),
+    ("nl", "Nederlands"),
+    ("de", "Deutsch"),
+    ("fr", "Français"),
+    ("it", "Italiano"),
+    ("es", "Español"),
+    ("sk", "Slovenčina"),
+]
 LOCALE_PATHS = [BASE_DIR / "booking" / "locale"]
 USE_I18N = True
 USE_TZ = True

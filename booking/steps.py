@@ -1,13 +1,15 @@
 """Pure: what the patient chose and what is offered, to the first step still open."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from vendors.base import Offer, Provider, ProviderChoice, ScreeningQuestion, Service
 
 ANY = "any"
+KEPT = ("service", "clinic", "provider", "screened", "after", "before")
 
 
 class Step(StrEnum):
@@ -31,6 +33,34 @@ class Choice:
     """The first day to show."""
     held: str = ""
     """The token of the hold that the patient already has."""
+    days: tuple[int, ...] = ()
+    """Wished days of the week, 1 (Monday) to 7, in order. None: all of them."""
+    after: str = ""
+    """`HH:MM`: no earlier start is wished."""
+    before: str = ""
+    """`HH:MM`: the start is wished earlier than this."""
+
+    @classmethod
+    def kept(cls, values: Mapping[str, Any], **more: Any) -> "Choice":
+        """As `to_keep` gave it, with what has changed since."""
+        return cls(**{**values, "days": tuple(values.get("days", ())), **more})
+
+    def to_keep(self) -> dict[str, Any]:
+        """All that leads back to the same times, as JSON; neither the day nor the token."""
+        return {name: getattr(self, name) for name in KEPT} | {"days": list(self.days)}
+
+    @property
+    def wishes(self) -> bool:
+        return bool(self.days or self.after or self.before)
+
+    def wished(self, start: datetime) -> bool:
+        """Whether a time that begins then, by the clinic's clock, is as wished."""
+        clock = f"{start:%H:%M}"
+        return (
+            (not self.days or start.isoweekday() in self.days)
+            and clock >= self.after
+            and (not self.before or clock < self.before)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +78,8 @@ class Position:
     provider: Provider | None = None
     gone: str = ""
     """The step whose id in the address is unknown, if one is."""
+    as_of: datetime | None = None
+    """Since when what is offered could not be read anew, where that is so."""
 
     @property
     def here(self) -> Sequence[Offer]:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from booking import emails
-from booking.models import Booking, Letter
+from booking.models import Booking, Letter, Report
 
 log = logging.getLogger(__name__)
 
@@ -23,11 +23,11 @@ AGAIN_AFTER = [timedelta(seconds=seconds) for seconds in (20, 60, 300, 900, 3600
 KEPT = timedelta(days=7)
 
 
-def post(booking: Booking, kind: str) -> None:
-    """Have this letter sent once the transaction is committed. A second one of its kind is not made."""
+def post(booking: Booking, kind: str, about: str = "") -> None:
+    """Have this letter sent once the transaction is committed. A second one of its kind about the same is not made."""
     if not booking.details.get("email"):
         return
-    letter, new = Letter.objects.get_or_create(booking=booking, kind=kind)
+    letter, new = Letter.objects.get_or_create(booking=booking, kind=kind, about=about)
     if new:
         send_letter.enqueue(letter.pk, 0)
 
@@ -46,6 +46,22 @@ def send_letter(letter_id: int, tried: int) -> None:
         send_letter.using(run_after=timezone.now() + AGAIN_AFTER[tried]).enqueue(letter_id, tried + 1)
         return
     Letter.objects.filter(pk=letter_id).update(sent_at=timezone.now())
+
+
+@task()
+def send_report(report_id: int, tried: int) -> None:
+    report = Report.objects.select_related("practice").filter(pk=report_id, sent_at=None).first()
+    if report is None or not report.practice.email:
+        return
+    try:
+        emails.report(report).send()
+    except OSError as error:
+        if tried >= len(AGAIN_AFTER):
+            raise
+        log.warning("%s: report not sent (%s), tried again later", report, type(error).__name__)
+        send_report.using(run_after=timezone.now() + AGAIN_AFTER[tried]).enqueue(report_id, tried + 1)
+        return
+    Report.objects.filter(pk=report_id).update(sent_at=timezone.now())
 
 
 def take_up_abandoned() -> None:

@@ -5,7 +5,7 @@ from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
 from booking import rendering
-from booking.views import book, choose, health
+from booking.views import book, choose, embed, health, help, look
 
 
 class Language(StringConverter):
@@ -29,14 +29,20 @@ wizard = [
     path("booking/<token:token>/details/", book.details, name="details"),
     path("booking/<token:token>/confirm/", book.confirm, name="confirm"),
     path("booking/<token:token>/release/", book.release, name="release"),
+    path("booking/<token:token>/extend/", book.extend, name="extend"),
     path("booking/<token:token>/", book.status, name="booking"),
     path("booking/<token:token>/calendar.ics", book.calendar, name="calendar"),
+    path("accessibility/", help.accessibility, name="accessibility"),
 ]
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("embed.js", embed.script, name="embed"),
     path("<slug:practice>/", choose.start, name="start"),
+    path("<slug:practice>/look.css", look.stylesheet, name="look"),
+    path("<slug:practice>/logo", look.logo, name="logo"),
+    path("<slug:practice>/embedded/", embed.embedded, name="embedded"),
     path("<slug:practice>/<lang:lang>/", include(wizard)),
 ]
 handler404 = rendering.not_found

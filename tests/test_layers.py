@@ -64,7 +64,8 @@ def _of_vendors(found: set[str], module: str, vendors: set[str]) -> Iterator[str
 def _of_booking(found: set[str], module: str) -> Iterator[str]:
     demo = module == "booking.management.commands.demo"
     view = within(module, "booking.views")
-    web = view or module.removeprefix("booking.") in WEB_SIDE or within(module, "booking.management")
+    web = view or module.removeprefix("booking.") in WEB_SIDE
+    web = web or within(module, "booking.management", "booking.templatetags")
     for name in found:
         if within(name, "httpx", "httpcore", "requests", "urllib.request", "http.client"):
             yield f"{module} imports {name}: only vendors.http opens a connection"

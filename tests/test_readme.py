@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.management import get_commands
 
-from booking import practices
+from booking import practices, rules
 from booking.retention import ROWS_WITHOUT_DETAILS_FOR, UNFINISHED_FOR
 from vendors import VENDORS
 from vendors.base import Capabilities
@@ -81,7 +81,7 @@ def test_the_table_of_connections_has_the_keys_of_every_vendor() -> None:
 
 def test_every_vendor_has_an_example_that_can_be_loaded(settings: Any) -> None:
     settings.ALLOW_PRIVATE_VENDOR_HOSTS = False
-    examples = [row for block in blocks("toml") for row in tomllib.loads(block)["practice"]]
+    examples = [row for block in blocks("toml") if "[[practice]]" in block for row in tomllib.loads(block)["practice"]]
     assert [str(fault) for example in examples for fault in practices.faults_in(example)] == []
     assert {example["vendor"] for example in examples} == set(VENDORS)
 
@@ -89,7 +89,7 @@ def test_every_vendor_has_an_example_that_can_be_loaded(settings: Any) -> None:
 def test_every_key_of_a_practice_is_explained() -> None:
     rows = table("The keys of a practice")[1:]
     needed = {quoted(key)[0]: needed == "yes" for key, needed, _meaning in rows}
-    assert needed == {key: key in practices.REQUIRED for key in practices.CHECKS}
+    assert needed == {key: key in practices.REQUIRED for key in [*practices.CHECKS, "rules"]}
     vendors = next(meaning for key, _needed, meaning in rows if key == "`vendor`")
     assert quoted(vendors) == list(VENDORS)
 
@@ -97,6 +97,13 @@ def test_every_key_of_a_practice_is_explained() -> None:
 def test_every_key_of_a_service_is_explained() -> None:
     explained = {key for row in table("Services")[1:] for key in quoted(row[0])}
     assert explained == {field.name for field in fields(practices.ServiceSettings)}
+
+
+def test_every_rule_is_explained_and_has_its_default() -> None:
+    (block,) = [block for block in blocks("toml") if "[practice.rules]" in block]
+    assert rules.read(tomllib.loads(block)["practice"]["rules"]) == []
+    assert set(tomllib.loads(block)["practice"]["rules"]) == {field.name for field in fields(rules.Rules)}
+    assert f"without it {rules.Rules().horizon_days}" in block
 
 
 def test_the_demo_s_practices_are_those_that_it_starts() -> None:

@@ -1,6 +1,7 @@
 """From a chosen time to a booking: hold, details, confirm, release, how it stands, the calendar file."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -8,13 +9,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from booking import catalogue, confirmation, holds, ical, reconciliation, steps, tokens
+from booking import catalogue, confirmation, holds, ical, reconciliation, rules, steps, tokens
 from booking.forms import DetailsForm, initial, likely_typo
 from booking.middleware import patient_form
 from booking.models import Booking, BookingToken, Practice, State
 from booking.rendering import PatientRequest, address, render_page
 from booking.steps import Choice, Position, Step
-from booking.views.choose import around, choice_of, go, language_of, see_other
+from booking.views.choose import around, choice_of, go, language_of, see_other, wishes_context
 from vendors.base import InvalidPatient, OutcomeUnknown, Slot, SlotTaken
 
 
@@ -56,14 +57,7 @@ def details(request: PatientRequest, practice: Practice, token: str) -> HttpResp
         known = initial(practice, booking.details) if row.personal else {}
         refused = booking.refused_fields if row.personal else []
         form = DetailsForm(practice, booking.questions, initial=known, refused=refused)
-    context = {
-        **_around_booking(request, practice, booking, token),
-        "form": form,
-        "wrong": form.wrong(),
-        "typed_before": bool(booking.details) and not row.personal,
-        "step": "details",
-    }
-    return render_page(request, "details", context)
+    return _render_details(request, practice, row, form)
 
 
 @patient_form
@@ -81,7 +75,7 @@ def confirm(request: PatientRequest, practice: Practice, token: str) -> HttpResp
         except confirmation.HoldEnded:
             return see_other(_back_to_times(practice, language, booking, token, ended="1"))
         except SlotTaken as taken:
-            where = catalogue.position(practice, language, Choice(**booking.choice))
+            where = catalogue.position(practice, language, Choice.kept(booking.choice))
             return _other_times(request, practice, where, taken, token, booking.slot())
         except InvalidPatient:
             return see_other(_at("details", practice, language, token))
@@ -108,6 +102,28 @@ def release(request: PatientRequest, practice: Practice, token: str) -> HttpResp
     if booking.state in (State.CHECKING, State.CONFIRMED):
         return see_other(_at("booking", practice, language_of(request), token))
     return see_other(_back_to_times(practice, language_of(request), booking, token))
+
+
+@patient_form
+@require_POST
+def extend(request: PatientRequest, practice: Practice, token: str) -> HttpResponse:
+    """Keep a held time longer. From the details page the form comes along with what is typed so far, and stays.
+
+    That page sends its own form here (`formaction`, with `back=details`), so that nothing typed is lost without a
+    script; with one, only the line that says until when is asked for and replaced (`hx-post`).
+    """
+    row, booking = _booking(practice, token)
+    language = language_of(request)
+    holds.extend(booking)
+    if _has_ended(booking):
+        return see_other(_back_to_times(practice, language, booking, token, ended="1"))
+    if booking.state != State.HELD:
+        return see_other(_at("booking", practice, language, token))
+    if request.htmx:
+        return render_page(request, "details", _around_booking(request, practice, booking, token), part="_until")
+    if request.POST.get("back") == "details":
+        return _render_details(request, practice, row, DetailsForm(practice, booking.questions, initial=request.POST))
+    return see_other(_at("confirm", practice, language, token))
 
 
 @require_safe
@@ -140,6 +156,18 @@ def calendar(request: PatientRequest, practice: Practice, token: str) -> HttpRes
 # --- The pieces ------------------------------------------------------------------------------------------------------
 
 
+def _render_details(request: PatientRequest, practice: Practice, row: BookingToken, form: DetailsForm) -> HttpResponse:
+    token = request.resolver_match.kwargs["token"] if request.resolver_match else ""
+    context = {
+        **_around_booking(request, practice, row.booking, token),
+        "form": form,
+        "wrong": form.wrong(),
+        "typed_before": bool(row.booking.details) and not row.personal,
+        "step": "details",
+    }
+    return render_page(request, "details", context)
+
+
 def _booking(practice: Practice, token: str) -> tuple[BookingToken, Booking]:
     row = tokens.find(practice, token)
     if row is None:
@@ -158,7 +186,7 @@ def _has_ended(booking: Booking) -> bool:
 
 def _back_to_times(practice: Practice, language: str, booking: Booking, token: str, **more: str) -> str:
     """The times page that the booking came from, at its day; the token lets the patient's own hold be known again."""
-    choice = Choice(**booking.choice, day=booking.local_start.date(), held=token)
+    choice = Choice.kept(booking.choice, day=booking.local_start.date(), held=token)
     return address(practice, language, Step.TIMES, choice, **more)
 
 
@@ -171,7 +199,7 @@ def _remember(booking: Booking, given: dict[str, Any]) -> str:
 
 def _around_booking(request: PatientRequest, practice: Practice, booking: Booking, token: str) -> dict[str, Any]:
     language = language_of(request)
-    choice = Choice(**booking.choice, day=booking.local_start.date(), held=token)
+    choice = Choice.kept(booking.choice, day=booking.local_start.date(), held=token)
     change: Callable[[Step], str] = lambda step: address(practice, language, step, choice, change="1")  # noqa: E731
     rows: list[dict[str, Any]] = [
         {"step": Step.SERVICE, "value": booking.service_name, "change": change(Step.SERVICE)},
@@ -186,9 +214,17 @@ def _around_booking(request: PatientRequest, practice: Practice, booking: Bookin
         rows.append({"step": Step.PROVIDER, "value": booking.provider_name, "change": change(Step.PROVIDER)})
     rows.append({"step": Step.TIMES, "booking": booking, "change": change(Step.TIMES)})
     at = {
-        name: _at(name, practice, language, token) for name in ("details", "confirm", "release", "booking", "calendar")
+        name: _at(name, practice, language, token)
+        for name in ("details", "confirm", "release", "extend", "booking", "calendar")
     }
-    return {"booking": booking, "summary": rows, "at": at}
+    return {"booking": booking, "summary": rows, "at": at, "extendable": _can_be_extended(booking)}
+
+
+def _can_be_extended(booking: Booking) -> bool:
+    """Now, or later on the same page: right after a time is held there is nothing to gain yet."""
+    limit = booking.reserved_until if booking.reservation_id else None
+    gain_left = limit is None or limit - booking.held_until >= holds.LEAST_GAIN
+    return booking.state == State.HELD and booking.renewals < holds.RENEWALS and gain_left
 
 
 def _typed(form: DetailsForm) -> list[tuple[str, str]]:
@@ -218,17 +254,15 @@ def _other_times(
         offered = catalogue.nearest(practice, language, where, start, with_whom, row.booking if row else None)
     context = {
         **around(practice, request, where),
+        **wishes_context(practice, language, where),
         "offered": offered,
+        "shows_end": not (where.service and where.service.minutes),
         "may_return": taken.may_return,
+        "not_bookable": isinstance(taken, rules.NotBookable),
         "held": held if tokens.FORM.fullmatch(held) else tokens.new(),
         "name": " ".join(filter(None, [personal.get("first_name"), personal.get("last_name")])),
-        "all_times": address(practice, language, where.step, Choice(**_values(where.choice, held=held, day=None))),
+        "all_times": address(practice, language, where.step, replace(where.choice, held=held, day=None)),
         "step": Step.TIMES,
         "offered_provider": steps.ANY if where.any_provider else where.choice.provider,
     }
     return render_page(request, "taken", context)
-
-
-def _values(choice: Choice, **changes: Any) -> dict[str, Any]:
-    names = ("service", "clinic", "provider", "screened", "day", "held")
-    return {**{name: getattr(choice, name) for name in names}, **changes}

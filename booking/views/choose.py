@@ -1,20 +1,21 @@
 """From the practice's address to a time: service, clinic, screening, provider, times. The address holds all state."""
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, time, timedelta
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import get_supported_language_variant
 from django.utils.translation.trans_real import parse_accept_lang_header
 from django.views.decorators.http import require_http_methods, require_safe
 
-from booking import catalogue, holds, tokens
+from booking import catalogue, holds, steps, tokens
 from booking.forms import ScreeningForm
 from booking.middleware import patient_form
 from booking.models import Booking, Practice, State
-from booking.rendering import PatientRequest, address, render_page
+from booking.rendering import WEEKDAYS, PatientRequest, address, render_page, wishes
 from booking.steps import Choice, Position, Step
 
 ORDER = list(Step)
@@ -99,7 +100,13 @@ def times(request: PatientRequest, practice: Practice) -> HttpResponse:
     week = catalogue.week(practice, language_of(request), where, own)
     context = {
         **around(practice, request, where),
+        **wishes_context(practice, language_of(request), where),
         "week": week,
+        "any_provider": where.choice.provider == steps.ANY,
+        "any_clinic": where.choice.clinic == steps.ANY,
+        "shows_end": week.lengths_differ or not (where.service and where.service.minutes),
+        "instead": _instead(practice, language_of(request), where) if not week.days and not week.next_free else [],
+        "as_of": week.as_of if week.is_old else where.as_of,
         "own": own,
         "given_back": None if own else _given_back(practice, where.choice),
         "held": where.choice.held or tokens.new(),
@@ -113,14 +120,66 @@ def times(request: PatientRequest, practice: Practice) -> HttpResponse:
 # --- The pieces ------------------------------------------------------------------------------------------------------
 
 
-def choice_of(values: Any) -> Choice:
+def choice_of(values: QueryDict) -> Choice:
     """What an address or a form says was chosen. A day that is none is left out."""
     try:
         day = date.fromisoformat(values.get("from", ""))
     except ValueError:
         day = None
     texts = {name: values.get(name, "")[:300] for name in ("service", "clinic", "provider", "screened", "held")}
-    return Choice(**texts, day=day)
+    named = {name for text in values.getlist("day") for name in text.split(",")}
+    days = tuple(number for number, name in enumerate(WEEKDAYS, 1) if name in named)
+    clock = {name: _clock(values.get(name, "")) for name in ("after", "before")}
+    return Choice(**texts, **clock, day=day, days=days if len(days) < len(WEEKDAYS) else ())
+
+
+def _clock(text: str) -> str:
+    """`HH:MM`, or nothing where it is none: a wish that cannot be read is none."""
+    try:
+        return f"{time.fromisoformat(text):%H:%M}"
+    except ValueError:
+        return ""
+
+
+def wishes_context(practice: Practice, language: str, where: Position) -> dict[str, Any]:
+    """What the forms for wishes and for another day need."""
+    choice = where.choice
+    fixed = {name: getattr(choice, name) for name in ("service", "clinic", "provider", "screened", "held")}
+    monday = date(2024, 1, 1)
+    return {
+        "fixed": {name: value for name, value in fixed.items() if value},
+        "wished": {name: value for name, value in wishes(choice).items() if name != "day"},
+        "wished_days": wishes(choice).get("day", []),
+        "weekdays": [
+            (name, monday + timedelta(days=number), number + 1 in choice.days) for number, name in enumerate(WEEKDAYS)
+        ],
+        "today": timezone.now().astimezone(practice.zone).date(),
+        "clock": [f"{hour:02}:00" for hour in range(7, 20)],
+        "without_wishes": address(practice, language, Step.TIMES, replace(choice, days=(), after="", before="")),
+    }
+
+
+def _instead(practice: Practice, language: str, where: Position) -> list[dict[str, Any]]:
+    """Where nothing is free: what else could be tried, each one step away."""
+    choice = where.choice
+    found: list[dict[str, Any]] = []
+
+    def offer(kind: str, name: str, **changes: Any) -> None:
+        there = replace(choice, day=None, **changes)
+        found.append({"kind": kind, "name": name, "address": address(practice, language, Step.TIMES, there)})
+
+    if choice.wishes:
+        offer("wishes", "", days=(), after="", before="")
+    if where.provider and where.any_provider:
+        offer("anyone", "", provider=steps.ANY)
+    elif where.provider:
+        for other in (p for here in where.here for p in here.providers if p.id != where.provider.id):
+            offer("provider", other.name, provider=other.id)
+    for elsewhere in where.offers:
+        if where.offer and elsewhere.clinic.id != where.offer.clinic.id:
+            screened = choice.screened if elsewhere.screening == where.screening else ""
+            offer("clinic", elsewhere.clinic.name, clinic=elsewhere.clinic.id, provider="", screened=screened)
+    return found
 
 
 def own_hold(practice: Practice, choice: Choice) -> Booking | None:
@@ -156,14 +215,13 @@ def summary(practice: Practice, language: str, where: Position) -> list[dict[str
 
 def _position(request: PatientRequest, practice: Practice, *, upto: Step | None = None, screened: str = "") -> Position:
     choice = choice_of(request.GET)
-    values = {name: getattr(choice, name) for name in ("service", "clinic", "provider", "screened", "day", "held")}
     if upto is not None and ORDER.index(upto) <= ORDER.index(Step.CLINIC):
-        values["clinic"] = ""
+        choice = replace(choice, clinic="")
     if upto is not None:
-        values["provider"] = ""
+        choice = replace(choice, provider="")
     if screened:
-        values["screened"] = screened
-    return catalogue.position(practice, language_of(request), Choice(**values))
+        choice = replace(choice, screened=screened)
+    return catalogue.position(practice, language_of(request), choice)
 
 
 def language_of(request: PatientRequest) -> str:
@@ -190,9 +248,7 @@ def go(request: PatientRequest, practice: Practice, where: Position, **more: str
 def _times(request: PatientRequest, practice: Practice, where: Position, day: date | None) -> str:
     if day is None:
         return ""
-    choice = where.choice
-    there = Choice(choice.service, choice.clinic, choice.provider, choice.screened, day, choice.held)
-    return address(practice, language_of(request), Step.TIMES, there)
+    return address(practice, language_of(request), Step.TIMES, replace(where.choice, day=day))
 
 
 def around(practice: Practice, request: PatientRequest, where: Position) -> dict[str, Any]:
@@ -207,11 +263,17 @@ def around(practice: Practice, request: PatientRequest, where: Position) -> dict
 
 def _render_step(request: PatientRequest, folder: str, practice: Practice, where: Position) -> HttpResponse:
     step = Step(folder)
-    context = {**around(practice, request, where), "step": step}
+    context = {**around(practice, request, where), "step": step, "as_of": where.as_of}
     language = language_of(request)
     if step is Step.SERVICE:
         context["summary"] = []
         context["groups"] = _groups(practice, language, where)
+        first = (where.choice.clinic, where.choice.provider) == (steps.ANY, steps.ANY)
+        other = "" if first else steps.ANY
+        context["first_available"] = first
+        context["first_available_address"] = address(
+            practice, language, Step.SERVICE, replace(where.choice, service=""), clinic=other, provider=other
+        )
     elif step is Step.CLINIC:
         context["summary"] = context["summary"][:1]
         context["clinics"] = [
@@ -239,21 +301,16 @@ def _groups(practice: Practice, language: str, where: Position) -> list[dict[str
     return groups
 
 
-def _onward(practice: Practice, language: str, where: Position, **chosen: str) -> str:
+def _onward(practice: Practice, language: str, where: Position, **chosen: Any) -> str:
     """The address of the step after this choice. It may lead further on, where there is nothing to choose there."""
     choice = where.choice
-    values = {name: getattr(choice, name) for name in ("service", "clinic", "provider", "screened", "day", "held")}
     if "service" in chosen:
-        preset = {name: values[name] for name in ("clinic", "provider") if values[name]} if not choice.service else {}
-        if preset:  # the address that goes on to the first step still open
-            return address(
-                practice, language, Step.SERVICE, Choice(held=choice.held, day=choice.day), **chosen, **preset
-            )
-        values |= {"clinic": "", "provider": "", "screened": ""}
-        step = Step.CLINIC
-    elif "provider" in chosen:
-        step = Step.TIMES
-    else:
-        values |= {"provider": "", "screened": "" if chosen["clinic"] != choice.clinic else choice.screened}
-        step = Step.PROVIDER
-    return address(practice, language, step, Choice(**{**values, **chosen}))
+        preset = {name: getattr(choice, name) for name in ("clinic", "provider") if getattr(choice, name)}
+        onward = replace(choice, clinic="", provider="", screened="")
+        if preset and not choice.service:  # the address that goes on to the first step still open
+            return address(practice, language, Step.SERVICE, onward, **chosen, **preset)
+        return address(practice, language, Step.CLINIC, replace(onward, service=chosen["service"]))
+    if "provider" in chosen:
+        return address(practice, language, Step.TIMES, replace(choice, **chosen))
+    screened = choice.screened if chosen["clinic"] == choice.clinic else ""
+    return address(practice, language, Step.PROVIDER, replace(choice, provider="", screened=screened, **chosen))

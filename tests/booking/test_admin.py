@@ -1,5 +1,6 @@
 """The practice admins' side, through Django's client."""
 
+import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
+from django.utils import timezone
+from django.utils.html import escape
 
-from booking import audit
+from booking import audit, embedding
 from booking.models import AuditEntry, Booking, Practice, State
 from tests.booking.journey import DETAILS, ago, change, free, ready, typed
 from tests.booking.journey import hold as held
@@ -338,3 +341,71 @@ def test_a_form_from_another_site_is_refused(practice: Practice, django_user_mod
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(django_user_model.objects.create_superuser("boss"))
     assert strict.post(page_of(practice), filled_in(practice)).status_code == 403
+
+
+# --- On the clinic's website -----------------------------------------------------------------------------------------
+
+
+def maker(practice: Practice) -> str:
+    return f"{LIST}{practice.pk}/embed/"
+
+
+def test_the_lines_for_the_website_are_made_as_chosen(admin: Client, practice: Practice, diary: Diary) -> None:
+    service = diary.services[0]
+    asked = {"mode": "button", "language": "sv", "service": service.id, "colour": "#aa3366"}
+    html = admin.get(maker(practice), asked).content.decode()
+    wanted = embedding.snippet(practice, embedding.Mode.BUTTON, "sv", service.id, "#aa3366")
+    assert str(escape(str(wanted))) in html  # to be copied
+    shown = embedding.element(practice, embedding.Mode.BUTTON, "sv", service.id, "#aa3366")
+    assert str(shown) in html  # the preview
+    assert embedding.script().integrity in html
+    assert 'src="data:image/svg+xml' in html
+
+
+def test_without_a_choice_everything_is_left_to_the_visitor(admin: Client, practice: Practice) -> None:
+    html = admin.get(maker(practice)).content.decode()
+    assert str(escape(str(embedding.snippet(practice, embedding.Mode.INLINE)))) in html
+    assert escape(embedding.link(practice)) in html
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"mode": "wide"}, {"service": '"><script>'}, {"language": "xx"}, {"colour": "red;}"}, {"mode": ""}]
+)
+def test_what_is_not_known_is_left_out_of_the_lines(admin: Client, practice: Practice, wrong: dict[str, str]) -> None:
+    html = admin.get(maker(practice), wrong).content.decode()
+    assert str(escape(str(embedding.snippet(practice, embedding.Mode.INLINE)))) in html
+    assert '"><script>' not in html
+
+
+def test_the_lines_are_made_also_while_the_vendor_is_away(
+    admin: Client, make_practice: Callable[..., Practice], diary: Diary
+) -> None:
+    practice = make_practice(slug="away", connection={**diary.connection(), "base_url": "http://127.0.0.1:1"})
+    answer = admin.get(maker(practice))
+    assert answer.status_code == 200
+    assert "could not be asked" in answer.content.decode()
+
+
+def test_where_the_page_was_really_seen_is_shown(admin: Client, practice: Practice) -> None:
+    practice.embed_origins = ["https://www.clinic.example", "https://*.group.example", "https://new.example"]
+    practice.save()
+    embedding.seen(practice, "https://www.clinic.example")
+    embedding.seen(practice, "https://north.group.example")
+    text = re.sub(r"<[^>]+>", "", admin.get(maker(practice)).content.decode())
+    today = timezone.now().date().isoformat()
+    assert f"https://www.clinic.example: seen live since {today}" in text
+    assert "https://new.example: not seen yet" in text
+    assert "https://*.group.example: stands for each host below it" in text
+    assert f"https://north.group.example: seen live since {today}" in text
+
+
+def test_only_this_page_of_the_admin_holds_a_frame_and_only_ours(admin: Client, practice: Practice) -> None:
+    assert "frame-src 'self'" in admin.get(maker(practice)).headers["Content-Security-Policy"]
+    assert "frame-src" not in admin.get(page_of(practice)).headers["Content-Security-Policy"]
+    assert maker(practice) in admin.get(page_of(practice)).content.decode()
+
+
+def test_somebody_without_rights_makes_no_lines(client: Client, practice: Practice, django_user_model: Any) -> None:
+    assert client.get(maker(practice)).status_code == 302
+    client.force_login(django_user_model.objects.create_user("temp", is_staff=True))
+    assert client.get(maker(practice)).status_code == 403

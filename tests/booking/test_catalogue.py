@@ -1,18 +1,22 @@
 """What can be booked, as it was read and kept."""
 
+import threading
 from dataclasses import replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
-from booking import catalogue
+from booking import catalogue, confirmation
 from booking.catalogue import Week
+from booking.connections import DatabaseStore
 from booking.models import AuditEntry, Practice, Snapshot
 from booking.steps import ANY, Choice, Position, Step
-from tests.booking.journey import ago, free, hold, stand
+from tests.booking.journey import ago, change, free, hold, ready, stand
 from tests.fake_vendor import (
     ADULT,
     AT_NORTH,
@@ -82,7 +86,7 @@ def test_in_trouble_an_older_list_is_better_than_none(practice: Practice, diary:
 
 def test_a_list_that_is_too_old_is_no_list(practice: Practice, diary: Diary) -> None:
     catalogue.services(practice, "en")
-    older(minutes=31)
+    older(hours=25)
     diary.fail("services", DOWN)
     with pytest.raises(VendorUnavailable):
         catalogue.services(practice, "en")
@@ -129,13 +133,133 @@ def test_times_older_than_a_minute_are_read_anew(practice: Practice, diary: Diar
     assert gone not in times(week(practice, where))
 
 
-def test_old_times_are_never_shown(practice: Practice, diary: Diary) -> None:
+def test_while_the_vendor_is_in_trouble_times_of_the_last_minutes_are_shown_with_their_age(
+    practice: Practice, diary: Diary
+) -> None:
+    where = stand(practice)
+    shown = week(practice, where)
+    assert not shown.is_old
+    older(seconds=61)
+    diary.fail("slots", DOWN)
+    again = week(practice, where)
+    assert times(again) == times(shown)
+    assert again.is_old
+    assert timedelta(seconds=60) < timezone.now() - again.as_of < timedelta(seconds=90)
+
+
+def test_times_older_than_that_are_never_shown(practice: Practice, diary: Diary) -> None:
     where = stand(practice)
     week(practice, where)
-    older(seconds=61)
+    older(seconds=301)
     diary.fail("slots", DOWN)
     with pytest.raises(VendorUnavailable):
         week(practice, where)
+
+
+def test_while_the_vendor_is_well_times_are_at_most_a_minute_old(practice: Practice, diary: Diary) -> None:
+    where = stand(practice)
+    week(practice, where)
+    diary.take_at_desk(free(diary)[0].id)
+    older(seconds=61)
+    assert times(week(practice, where)) == free(diary)[: len(times(week(practice, where)))]
+    assert diary.count("slots") == 2
+
+
+def test_a_slow_vendor_keeps_nobody_waiting_who_can_be_shown_something_older(practice: Practice, diary: Diary) -> None:
+    where = stand(practice)
+    shown = week(practice, where)
+    older(seconds=61)
+    answer = threading.Event()
+    diary.meanwhile("slots", lambda: answer.wait(20))
+    try:
+        again = week(practice, where)
+    finally:
+        answer.set()
+    assert times(again) == times(shown)
+    assert again.is_old
+
+
+def test_a_refused_time_is_shown_to_nobody_while_nothing_can_be_read_anew(practice: Practice, diary: Diary) -> None:
+    where = stand(practice)
+    slot = times(week(practice, where))[0]
+    catalogue.taken(practice, "checkup", slot.id)
+    diary.fail("slots", DOWN, times=9)
+    shown = times(week(practice, where))
+    assert slot not in shown
+    assert shown
+
+
+def test_a_booked_time_is_shown_to_nobody_from_what_was_read_before_it(practice: Practice, diary: Diary) -> None:
+    booking = ready(practice, diary)
+    confirmation.confirm(booking)
+    change(booking, changed_at=ago(minutes=4))
+    everybody = stand(practice, provider=ANY)
+    (entry,) = diary.entries
+    diary.entries.clear()  # as a reading that began before it would show the diary
+    week(practice, everybody)
+    diary.entries.append(entry)
+    Snapshot.objects.filter(name__startswith="times").update(read_at=ago(minutes=4, seconds=30))
+    diary.fail("slots", DOWN, times=9)
+    shown = times(week(practice, everybody))
+    assert shown
+    assert booking.slot() not in shown
+
+
+def test_times_with_one_provider_are_shown_from_those_with_anyone(practice: Practice, diary: Diary) -> None:
+    week(practice, stand(practice, clinic=ANY, provider=ANY))
+    read = diary.count("slots")
+    assert times(week(practice, stand(practice))) == free(diary)[: len(times(week(practice, stand(practice))))]
+    assert diary.count("slots") == read
+
+
+def test_one_process_reads_for_those_who_wait_in_the_others(practice: Practice, diary: Diary) -> None:
+    """Another process has the lease; its reading is taken as soon as it is there."""
+    where = stand(practice)
+    week(practice, where)
+    snapshot = Snapshot.objects.get(name__startswith="times ")
+    Snapshot.objects.filter(pk=snapshot.pk).update(read_at=ago(minutes=10))
+    read = diary.count("slots")
+    lease = f"reading {sha256(snapshot.name.encode()).hexdigest()}"
+    assert DatabaseStore(practice).lease(lease, 30)
+    threading.Timer(0.3, lambda: _land(snapshot)).start()
+    assert times(week(practice, where))
+    assert diary.count("slots") == read
+
+
+def _land(snapshot: Snapshot) -> None:
+    Snapshot.objects.filter(pk=snapshot.pk).update(read_at=timezone.now())
+    connection.close()
+
+
+# --- Rules -----------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_practices_rules_leave_out_is_not_offered(practice: Practice, diary: Diary) -> None:
+    practice.rules = {"horizon_days": 2}
+    shown = week(practice, stand(practice))
+    assert len(shown.days) == 2
+    assert shown.later is None
+
+
+def test_a_services_own_rules_stand_before_the_practices(practice: Practice, diary: Diary) -> None:
+    practice.rules = {"horizon_days": 2}
+    practice.services = [{"id": "checkup", "rules": {"horizon_days": 3}}]
+    assert len(week(practice, stand(practice)).days) == 3
+
+
+# --- Wishes ----------------------------------------------------------------------------------------------------------
+
+
+def test_only_wished_days_and_hours_are_shown(practice: Practice, diary: Diary) -> None:
+    shown = week(practice, stand(practice, days=(1, 3), after="09:30", before="13:00"))
+    assert {day.date.isoweekday() for day in shown.days} <= {1, 3}
+    assert {f"{slot.start:%H:%M}" for slot in times(shown)} == {"09:30", "10:00"}
+
+
+def test_the_first_wished_time_is_found_however_far_away_it_is(practice: Practice, diary: Diary) -> None:
+    evening = slot_at(CHECKUP, "north", "anna", 60, 18)
+    diary.times["checkup"].append(evening)
+    assert times(week(practice, stand(practice, after="17:00"))) == [evening]
 
 
 # --- The practice's own words ----------------------------------------------------------------------------------------
@@ -405,7 +529,7 @@ def test_fewer_are_offered_where_there_are_fewer(practice: Practice, diary: Diar
     diary.take_at_desk(taken.id)
     assert nearest(practice, taken) == [other]
     diary.take_at_desk(other.id)
-    older(minutes=2)
+    older(minutes=6)
     assert nearest(practice, taken) == []
 
 

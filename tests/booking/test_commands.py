@@ -147,6 +147,7 @@ def test_the_worker_does_what_is_due_once_and_stops(practice: Practice, diary: D
 
 def test_the_worker_with_nothing_to_do_does_nothing(practice: Practice, diary: Diary) -> None:
     ready(practice, diary)
+    Practice.objects.update(visited_at=None)  # and nobody looks at its pages
     before, calls = AuditEntry.objects.count(), len(diary.calls)
     said("worker", "--once")
     assert (states(), AuditEntry.objects.count(), len(diary.calls)) == (["held"], before, calls)

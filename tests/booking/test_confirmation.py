@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from booking import catalogue, confirmation, connections, holds
+from booking import catalogue, confirmation, connections, due, holds
 from booking.connections import NotConnected
 from booking.models import Booking, Practice, State
 from tests.booking.journey import ago, change, entries, free, hold, ready, stand, states
@@ -297,3 +297,54 @@ def test_two_practices_book_at_one_time(
             diary.entries.clear()
         assert states() == ["confirmed", "confirmed"]
         assert hold(other, free(diary, "bo")[0]).booking.practice == other
+
+
+# --- A vendor that refuses what it did --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def refused_but_done(practice: Practice, diary: Diary) -> Booking:
+    """The vendor answers as if nothing had happened, and has it."""
+    booking = ready(practice, diary)
+    diary.fail("book", AuthenticationFailed("status 403", status=403), done=True)
+    with pytest.raises(AuthenticationFailed):
+        confirmation.confirm(booking)
+    return booking
+
+
+def test_a_second_click_finds_what_the_first_did_and_not_that_the_time_is_taken(
+    refused_but_done: Booking, diary: Diary
+) -> None:
+    assert refused_but_done.state == State.HELD
+    confirmation.confirm(refused_but_done)
+    assert refused_but_done.state == State.CONFIRMED
+    assert [entry.id for entry in diary.entries] == [refused_but_done.appointment_id]
+    assert diary.count("book") == 1
+
+
+def test_a_patient_who_does_not_click_again_is_booked_all_the_same_when_the_hold_ends(
+    refused_but_done: Booking, practice: Practice, diary: Diary
+) -> None:
+    change(refused_but_done, held_until=ago(seconds=1))
+    due.do_all()
+    refused_but_done.refresh_from_db()
+    assert refused_but_done.state == State.CONFIRMED
+    assert refused_but_done.letters.get().kind == "confirmed"
+
+
+def test_a_hold_that_was_truly_refused_ends_after_a_last_look(practice: Practice, diary: Diary) -> None:
+    booking = ready(practice, diary)
+    diary.fail("book", AuthenticationFailed("status 403", status=403))
+    with pytest.raises(AuthenticationFailed):
+        confirmation.confirm(booking)
+    change(booking, held_until=ago(seconds=1))
+    diary.fail("find", VendorUnavailable("no answer"))
+    due.do_all()
+    assert states() == ["held"]  # not known yet, and by the clock it holds nothing
+    due.do_all()
+    assert states() == ["expired"]
+
+
+def test_a_first_click_asks_for_nothing_that_was_never_sent(practice: Practice, diary: Diary) -> None:
+    confirmation.confirm(ready(practice, diary))
+    assert diary.count("find") == 0

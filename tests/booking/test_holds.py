@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from booking import catalogue, confirmation, holds, tokens
 from booking.models import Booking, Practice, State
+from booking.steps import Choice
 from tests.booking.journey import ago, change, entries, free, hold, stand, states, typed
 from tests.fake_vendor import ANNA, AT_NORTH, CHECKUP, NORTH, PAIN, Diary
 from vendors.base import OutcomeUnknown, SlotTaken, VendorUnavailable
@@ -33,7 +34,7 @@ def test_a_held_time_is_remembered_with_the_names_that_the_patient_saw(practice:
     assert (booking.clinic_name, booking.clinic_address) == (NORTH.name, NORTH.address)
     assert (booking.provider_id, booking.provider_name) == ("anna", ANNA.name)
     assert (booking.language, booking.timezone) == ("en", "Europe/Stockholm")
-    assert booking.choice == {"service": "checkup", "clinic": "north", "provider": "anna", "screened": ""}
+    assert Choice.kept(booking.choice) == Choice("checkup", "north", "anna")
 
 
 def test_a_hold_lasts_a_quarter_of_an_hour(practice: Practice, diary: Diary) -> None:
@@ -503,3 +504,48 @@ def test_a_hold_that_ran_out_is_taken_up_with_its_reservation(practice: Practice
     again = hold(practice, slot, one.token)
     assert again.booking.reservation_id == one.booking.reservation_id
     assert diary.count("reserve") == 1
+
+
+# --- Keeping it longer ------------------------------------------------------------------------------------------------
+
+
+def nearly_over(booking: Booking) -> Booking:
+    return change(booking, held_until=timezone.now() + timedelta(seconds=20))
+
+
+def test_a_hold_can_be_prolonged_before_it_ends(practice: Practice, diary: Diary, settings: Any) -> None:
+    booking = nearly_over(hold(practice, free(diary)[0]).booking)
+    assert holds.extend(booking)
+    left = booking.held_until - timezone.now()
+    assert timedelta(seconds=settings.HOLD_SECONDS - 5) < left <= timedelta(seconds=settings.HOLD_SECONDS)
+
+
+def test_a_hold_is_prolonged_three_times_and_not_more(practice: Practice, diary: Diary) -> None:
+    booking = hold(practice, free(diary)[0]).booking
+    assert [holds.extend(nearly_over(booking)) for _ in range(4)] == [True, True, True, False]
+    assert booking.held_until < timezone.now() + timedelta(seconds=21)
+
+
+def test_a_hold_that_would_gain_next_to_nothing_is_not_prolonged(practice: Practice, diary: Diary) -> None:
+    booking = hold(practice, free(diary)[0]).booking
+    assert not holds.extend(booking)
+    assert booking.renewals == 0
+
+
+def test_a_hold_that_ended_is_not_brought_back(practice: Practice, diary: Diary) -> None:
+    booking = change(hold(practice, free(diary)[0]).booking, held_until=ago(seconds=1))
+    assert not holds.extend(booking)
+
+
+def test_of_two_clicks_at_once_one_prolongs(practice: Practice, diary: Diary) -> None:
+    booking = nearly_over(hold(practice, free(diary)[0]).booking)
+    other = Booking.objects.get(pk=booking.pk)
+    assert [holds.extend(booking), holds.extend(other)] == [True, False]
+
+
+@pytest.mark.vendor("fake_reserving")
+def test_a_hold_is_not_prolonged_beyond_the_vendors_reservation(practice: Practice, diary: Diary) -> None:
+    booking = nearly_over(hold(practice, free(diary)[0]).booking)
+    end = timezone.now() + timedelta(seconds=90)
+    assert holds.extend(change(booking, reserved_until=end))
+    assert booking.held_until == end

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from booking.models import AuditEntry, Practice, Snapshot, VendorMemory
 from booking.practices import BadPractices, origin_problem
 from tests.booking.journey import ago
 from tests.fake_vendor import FakeVendor
+from tests.gallery.states import logo
 from vendors import VENDORS
 from vendors.base import VendorUnavailable
 from vendors.opus import Opus
@@ -552,3 +554,78 @@ def test_after_a_pause_nobody_has_a_turn(practice: Practice) -> None:
 
 def test_the_vendors_in_memory_are_only_lent() -> None:
     assert set(VENDORS) & {"fake", "fake_reserving"} == set()
+
+
+# --- The practice's look, and whether it books online ----------------------------------------------------------------
+
+LOOK = """
+hours_url = "https://www.clinic.example/hours"
+directions_url = "https://www.clinic.example/directions"
+colour = "#0b5d57"
+logo = "logo.png"
+online = "not_yet"
+"""
+
+
+def with_look(text: str = LOOK) -> str:
+    return changed("[practice.connection]", text.strip() + "\n[practice.connection]")
+
+
+@pytest.mark.django_db
+def test_a_practice_has_the_look_that_its_file_gives(tmp_path: Path) -> None:
+    (tmp_path / "logo.png").write_bytes(logo())
+    assert practices.load(with_look(), actor="command", folder=tmp_path) == [("norrmalm", "created")]
+    practice = Practice.objects.get()
+    assert (practice.colour, practice.online, bytes(practice.logo)) == ("#0b5d57", "not_yet", logo())
+    assert practice.hours_url == "https://www.clinic.example/hours"
+    assert practice.directions_url == "https://www.clinic.example/directions"
+    assert practices.load(with_look(), actor="command", folder=tmp_path) == [("norrmalm", "unchanged")]
+
+
+@pytest.mark.django_db
+def test_another_logo_under_the_same_name_is_a_change(tmp_path: Path) -> None:
+    for width in (90, 120):
+        (tmp_path / "logo.png").write_bytes(logo(width))
+        practices.load(with_look(), actor="command", folder=tmp_path)
+    assert bytes(Practice.objects.get().logo) == logo(120)
+    assert AuditEntry.objects.get(action="practice changed").outcome == "logo"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["nothing.png", "../logo.png", "/etc/hostname", ".", "a\\u0000b"])
+def test_a_logo_lies_beside_the_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / "logo.png").write_bytes(logo())
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(BadPractices) as raised:
+        practices.load(with_look(f'logo = "{name}"'), actor="command", folder=tmp_path / "folder")
+    assert "logo: " in raised.value.lines[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('colour = "green"', "colour: 'green' is not a colour like #0b5d57"),
+        ('online = "sometimes"', "online: 'sometimes' must be one of: open, not_yet, paused"),
+        ('hours_url = "soon"', "hours_url: 'soon' is not an address like https://…"),
+        ('directions_url = "left"', "directions_url: 'left' is not an address like https://…"),
+        ("logo = 7", "logo: 7 is not a file beside the practices file that can be read"),
+    ],
+)
+def test_a_look_that_cannot_be_is_a_fault(line: str, problem: str) -> None:
+    assert faults(with_look(line)) == [f"practice 1 (norrmalm): {problem}"]
+
+
+def test_a_logo_that_is_no_picture_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "logo.png").write_text("<svg/>")
+    with pytest.raises(BadPractices, match="logo: is not a PNG, JPEG or WebP picture"):
+        practices.load(with_look('logo = "logo.png"'), actor="command", folder=tmp_path)
+
+
+@pytest.mark.django_db
+def test_a_file_that_does_not_say_so_opens_no_practice_that_staff_paused() -> None:
+    load(GOOD)
+    Practice.objects.update(online="paused")
+    load(changed("Norrmalms", "Vasastans"))
+    assert Practice.objects.get().online == "paused"
+    load(with_look('online = "open"'))
+    assert Practice.objects.get().online == "open"

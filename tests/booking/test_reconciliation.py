@@ -141,7 +141,7 @@ def test_a_booking_that_was_written_down_and_never_sent_ends_as_failed(practice:
     booking = change(
         ready(practice, diary), state=State.CHECKING, checking_since=ago(seconds=20), look_at=ago(seconds=5)
     )
-    assert reconciliation.settle_due() == 0
+    assert reconciliation.settle_due(practice) == 0
     booking.refresh_from_db()
     look(sent(booking, seconds=71))
     assert states() == ["failed"]
@@ -158,7 +158,7 @@ def test_a_crash_after_the_booking_ends_as_confirmed(practice: Practice, diary: 
     with pytest.raises(Crash):
         confirmation.confirm(booking)
     change(booking, look_at=ago(seconds=1))
-    assert reconciliation.settle_due() == 1
+    assert reconciliation.settle_due(practice) == 1
     assert states() == ["confirmed"]
 
 
@@ -192,7 +192,7 @@ def test_a_practice_whose_connection_no_longer_fits_does_not_stop_the_others(pra
     first = change(unknown(practice, diary, booked=True), look_at=ago(seconds=9))
     second = change(ready(practice, diary), state=State.CHECKING, checking_since=ago(minutes=2), look_at=ago(seconds=1))
     diary.fail("find", AuthenticationFailed("status 401"))
-    reconciliation.settle_due()
+    reconciliation.settle_due(practice)
     first.refresh_from_db()
     second.refresh_from_db()
     assert first.state == State.CHECKING
@@ -204,10 +204,10 @@ def test_a_practice_whose_connection_no_longer_fits_does_not_stop_the_others(pra
 
 def test_only_what_is_due_is_looked_at(practice: Practice, diary: Diary) -> None:
     booking = unknown(practice, diary, booked=True)
-    assert reconciliation.settle_due() == 0
+    assert reconciliation.settle_due(practice) == 0
     assert diary.count("find") == 0
     change(booking, look_at=ago(seconds=1))
-    assert reconciliation.settle_due() == 1
+    assert reconciliation.settle_due(practice) == 1
     assert diary.count("find") == 1
 
 
@@ -221,8 +221,8 @@ def test_of_two_workers_one_looks(practice: Practice, diary: Diary) -> None:
 
 def test_while_one_worker_looks_another_does_not(practice: Practice, diary: Diary) -> None:
     change(unknown(practice, diary, booked=True), look_at=ago(seconds=1))
-    diary.meanwhile("find", lambda: reconciliation.settle_due())
-    assert reconciliation.settle_due() == 1
+    diary.meanwhile("find", lambda: reconciliation.settle_due(practice))
+    assert reconciliation.settle_due(practice) == 1
     assert diary.count("find") == 1
 
 

@@ -114,11 +114,12 @@ def test_after_a_whole_journey_nothing_typed_is_left_anywhere(practice: Practice
         assert "+4670" not in kept
 
 
-def test_readings_of_the_vendor_are_kept_a_day(practice: Practice) -> None:
-    for name, read_at in (("old", ago(hours=25)), ("new", ago(hours=23))):
-        Snapshot.objects.create(practice=practice, name=name, value="[]", read_at=read_at)
+def test_times_are_kept_an_hour_and_lists_a_quarter_of_a_year(practice: Practice) -> None:
+    kept = {"times old": 61, "times new": 59, "services old": 91 * 24 * 60, "services new": 89 * 24 * 60}
+    for name, minutes in kept.items():
+        Snapshot.objects.create(practice=practice, name=name, value="[]", read_at=ago(minutes=minutes))
     retention.forget_due()
-    assert [snapshot.name for snapshot in Snapshot.objects.all()] == ["new"]
+    assert {snapshot.name for snapshot in Snapshot.objects.all()} == {"times new", "services new"}
 
 
 def test_what_a_vendor_remembers_ends_when_it_said(practice: Practice) -> None:

@@ -48,14 +48,16 @@ class Element:
         for child in self.children:
             if isinstance(child, str):
                 yield child
-            elif child.tag not in ("script", "style"):
+            elif child.tag not in ("script", "style", "template"):
                 yield from child._strings()
 
     def walk(self) -> "Iterator[Element]":
+        """What is on the page: what stands in a `<template>` is not, until a script puts it there."""
         for child in self.children:
             if isinstance(child, Element):
                 yield child
-                yield from child.walk()
+                if child.tag != "template":
+                    yield from child.walk()
 
     def all(self, *tags: str, **attributes: str | bool) -> "list[Element]":
         return [e for e in self.walk() if (not tags or e.tag in tags) and e._has(attributes)]
@@ -335,7 +337,7 @@ class Patient:
             described = [ids for e in page.root.walk() for ids in (e.get("aria-describedby") or "").split()]
             missing = {name for name in described if not page.has(id=name)}
             assert not missing, f"described by what is not on the page: {missing}"
-            anchors = {a["href"][1:] for a in page.all("a") if a["href"].startswith("#")}
+            anchors = {href[1:] for a in page.all("a") if (href := a.get("href") or "").startswith("#")}
             assert all(page.has(id=name) for name in anchors), f"a link to a place that is not on the page: {anchors}"
 
     def like(self) -> Self:

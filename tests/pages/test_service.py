@@ -189,9 +189,12 @@ def test_what_was_read_lately_is_shown_while_the_vendor_is_down(opus: Place) -> 
     patient = opus.patient()
     before = patient.open("/norrmalm/en/").choices("service")
     opus.sandbox.answer("treatments", 503, times=99)
-    Snapshot.objects.update(read_at=timezone.now() - timedelta(minutes=20))
-    assert patient.open("/norrmalm/en/").choices("service") == before
-    Snapshot.objects.update(read_at=timezone.now() - timedelta(minutes=40))
+    Snapshot.objects.update(read_at=timezone.now() - timedelta(hours=20))
+    page = patient.open("/norrmalm/en/")
+    assert page.choices("service") == before
+    as_of = (timezone.now() - timedelta(hours=20)).astimezone(opus.row.zone)
+    assert f"{as_of:%H:%M}" in page.one("p", class_="age").text
+    Snapshot.objects.update(read_at=timezone.now() - timedelta(hours=25))
     assert patient.open("/norrmalm/en/").status == 503
 
 

@@ -14,7 +14,8 @@ import httpx
 
 from tests.browser.product import ROOT, Product, end
 
-type Row = dict[str, str]
+type Choice = dict[str, str]
+type Row = dict[str, Any]
 
 
 class Crowd:
@@ -40,13 +41,13 @@ class Crowd:
             process.stdout.close()
             end(process)
 
-    def times(self, practice: str, choice: Row) -> list[Row]:
+    def times(self, practice: str, choice: Choice) -> list[Row]:
         return self._ask(self._processes[0], {"do": "times", "practice": practice, "choice": choice})
 
     def race(
         self,
         practice: str,
-        choice: Row,
+        choice: Choice,
         slots: list[str],
         *,
         patients: int = 50,
@@ -101,11 +102,11 @@ class Client:
     def post(self, address: str, **fields: str) -> httpx.Response:
         return self._http.post(httpx.URL(self._product.url).join(address), data=fields)
 
-    def times(self, vendor: str, choice: Row) -> list[str]:
+    def times(self, vendor: str, choice: Choice) -> list[str]:
         page = self._http.get(self._product.address(vendor, "times/"), params=choice)
         return re.findall(r'name="slot" value="([^"]+)"', page.text)
 
-    def hold(self, vendor: str, choice: Row, slot: str) -> httpx.Response:
+    def hold(self, vendor: str, choice: Choice, slot: str) -> httpx.Response:
         return self.post(self._product.address(vendor, "hold/"), **choice, slot=slot)
 
 

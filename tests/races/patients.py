@@ -38,13 +38,13 @@ def answer(value: Any) -> None:
     sys.stdout.flush()
 
 
-def times(task: dict[str, Any]) -> list[dict[str, str]]:
+def times(task: dict[str, Any]) -> list[dict[str, Any]]:
     """What is free, as the patients see it."""
     practice = Practice.objects.get(slug=task["practice"])
     where = catalogue.position(practice, "en", Choice(**task["choice"]))
     week = catalogue.week(practice, "en", where)
     slots = [time.slot for day in week.days for time in day.times]
-    return [{"id": s.id, "start": s.start.isoformat(), "end": s.end.isoformat()} for s in slots]
+    return [{"id": s.id, "start": s.start.isoformat(), "end": s.end.isoformat(), "places": s.places} for s in slots]
 
 
 def race(task: dict[str, Any]) -> dict[str, Any]:

@@ -22,9 +22,64 @@ class Missing(Exception):
     """PostgreSQL's programs are not here. Says how to get them."""
 
 
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "32MB",
+    "max_connections": "100",
+}
+"""Fast. Where the server is to be killed, `synchronous_commit` has to be on: then what is committed outlives it."""
+READY_WITHIN = 30.0
+
+
 class Server:
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, programs: pathlib.Path, folder: pathlib.Path, settings: dict[str, str]) -> None:
+        self.port = free_port()
+        self._folder = folder
+        given = {**SETTINGS, "port": str(self.port), **settings}
+        self._command = [
+            *(programs / "postgres", "-D", folder / "data"),
+            *(f"--{name}={value}" for name, value in given.items()),
+        ]
+
+    def start(self) -> None:
+        """Also after a kill, when the processes of the old one may still be on their way out."""
+        ends = time.monotonic() + READY_WITHIN
+        log = self._folder / "log.txt"
+        while time.monotonic() < ends:
+            with log.open("ab") as output:
+                self._process = subprocess.Popen(
+                    self._command,
+                    **_as_somebody(),
+                    cwd=self._folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                )
+            while time.monotonic() < ends and self._process.poll() is None:
+                with suppress(psycopg.OperationalError), self.connect():
+                    return
+                time.sleep(0.05)
+        self.stop()
+        raise AssertionError(f"PostgreSQL does not answer\n{log.read_text()}")
+
+    def stop(self) -> None:
+        end(
+            self._process, politely_with=signal.SIGQUIT
+        )  # without waiting for its clients, and nobody reads its data again
+
+    def kill(self) -> None:
+        """As a loss of power to it: the postmaster first, so that it tells its children nothing."""
+        with self.connect() as connection:
+            children = connection.execute("SELECT pid FROM pg_stat_activity").fetchall()
+        self._process.kill()
+        for (pid,) in children:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.wait()
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[Any]:
         return psycopg.connect(
@@ -48,55 +103,38 @@ def programs() -> pathlib.Path:
 
 
 @contextmanager
-def server() -> Iterator[Server]:
+def server(**settings: str) -> Iterator[Server]:
+    """`settings`: PostgreSQL's own, beside `SETTINGS`."""
     bin_folder = programs()
-    as_somebody = _not_root()
+    as_somebody = _as_somebody()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="anteroom-postgres-"))
     try:
         if as_somebody:
             shutil.chown(folder, as_somebody["user"], as_somebody["group"])
-        data = folder / "data"
-        options: dict[str, Any] = {"cwd": folder, "stdin": subprocess.DEVNULL, **as_somebody}
         made = subprocess.run(
             [
-                *(bin_folder / "initdb", "--pgdata", data, "--username=postgres", "--auth=trust"),
+                *(bin_folder / "initdb", "--pgdata", folder / "data", "--username=postgres", "--auth=trust"),
                 *("--encoding=UTF8", "--no-locale", "--no-sync"),
             ],
-            **options,
+            **as_somebody,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
         )
         if made.returncode:
             raise AssertionError(f"initdb: {made.stderr}")
-        port = free_port()
-        settings = {
-            "port": str(port),
-            "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": "",
-            "fsync": "off",
-            "synchronous_commit": "off",
-            "full_page_writes": "off",
-            "shared_buffers": "32MB",
-            "max_connections": "100",
-        }
-        with (folder / "log.txt").open("wb") as log:
-            process = subprocess.Popen(
-                [bin_folder / "postgres", "-D", data, *(f"--{name}={value}" for name, value in settings.items())],
-                **options,
-                stdout=log,
-                stderr=log,
-            )
+        running = Server(bin_folder, folder, settings)
+        running.start()
         try:
-            running = Server(port)
-            _wait_until_ready(running, process, folder / "log.txt")
             yield running
         finally:
-            end(process, politely_with=signal.SIGINT)  # without waiting for its clients
+            running.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _not_root() -> dict[str, Any]:
+def _as_somebody() -> dict[str, Any]:
     """PostgreSQL refuses to run as root: then it runs as somebody else."""
     if os.geteuid() != 0:
         return {}
@@ -105,12 +143,3 @@ def _not_root() -> dict[str, Any]:
             who = pwd.getpwnam(name)
             return {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
     raise Missing("postgres: it refuses to run as root. Run the tests as another user")
-
-
-def _wait_until_ready(running: Server, process: subprocess.Popen[Any], log: pathlib.Path) -> None:
-    ends = time.monotonic() + 30
-    while time.monotonic() < ends and process.poll() is None:
-        with suppress(psycopg.OperationalError), running.connect():
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"PostgreSQL does not answer\n{log.read_text()}")

@@ -18,7 +18,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         file: pathlib.Path = options["file"]
         try:
-            done = practices.load(file.read_text(encoding="utf-8"), actor=audit.COMMAND)
+            done = practices.load(file.read_text(encoding="utf-8"), actor=audit.COMMAND, folder=file.parent)
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(f"{file}: cannot be read: {error}") from error
         except practices.BadPractices as bad:

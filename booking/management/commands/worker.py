@@ -24,15 +24,17 @@ class Command(BaseCommand):
         if options["once"]:
             due.do_all()
             return
+        work = due.Work()
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         log.info("worker started")
         while not stop.is_set():
             try:
-                due.do_all()
+                work.do(to_the_end=False)
             except Exception:
                 log.exception("the work that was due failed; it is tried again")
             close_old_connections()
             stop.wait(1)
+        work.stop()
         log.info("worker stopped")
