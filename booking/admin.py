@@ -18,7 +18,7 @@ from django.utils.csp import CSP
 from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
-from booking import audit, catalogue, connections, consent, embedding, going_live, practices, reconciliation
+from booking import audit, catalogue, connections, consent, embedding, going_live, look, practices, reconciliation
 from booking.models import AuditEntry, Booking, Practice, Report, State
 from vendors import VENDORS
 from vendors.base import Service, VendorError
@@ -29,7 +29,18 @@ admin.site.site_url = None  # there is no page above the practices
 admin.site.index_title = _("Your practice")
 
 CONSENT = "consent"
-SHAPES = ("slug", "vendor", "timezone", "languages", "embed_origins", "phone", "privacy_url")
+SHAPES = (
+    "slug",
+    "vendor",
+    "timezone",
+    "languages",
+    "embed_origins",
+    "phone",
+    "privacy_url",
+    "hours_url",
+    "directions_url",
+    "colour",
+)
 KEPT = _("Stored. Leave empty to keep it; what is stored is never shown.")
 
 
@@ -62,10 +73,29 @@ class PracticeForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Practice
-        fields = ("name", "slug", "vendor", "timezone", "languages", "phone", "email", "privacy_url", "embed_origins")
+        fields = (
+            "name",
+            "slug",
+            "vendor",
+            "timezone",
+            "languages",
+            "phone",
+            "email",
+            "online",
+            "privacy_url",
+            "hours_url",
+            "directions_url",
+            "colour",
+            "embed_origins",
+        )
+
+    logo_file = forms.FileField(
+        label=_("logo"), required=False, widget=forms.ClearableFileInput({"accept": "image/png,image/jpeg,image/webp"})
+    )
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.fields["online"].required = False
         self.asked = connections.connection_fields(self.instance.vendor) if self.instance.pk else []
         for asked in self.asked:
             self.fields[f"connection_{asked.name}"] = self._connection_field(asked)
@@ -98,6 +128,10 @@ class PracticeForm(forms.ModelForm):  # type: ignore[type-arg]
             problem = practices.CHECKS[name](values[name]) if values.get(name) else ""
             if problem:
                 self.add_error(name, problem)
+        values["online"] = values.get("online") or self.instance.online
+        file = values.get("logo_file")
+        if file and (problem := look.logo_problem(bytes(file.read()))):
+            self.add_error("logo_file", problem)
         if self.asked and values.get("vendor") == self.instance.vendor:
             for fault in connections.read_connection(self.instance.vendor, self.connection())[1]:
                 field = fault.key.replace("connection.", "connection_", 1)
@@ -129,7 +163,7 @@ class PracticeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     actions = None  # several practices are not deleted at one click
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        parts: list[Any] = [(None, {"fields": list(PracticeForm.Meta.fields)})]
+        parts: list[Any] = [(None, {"fields": [*PracticeForm.Meta.fields, "logo_file"]})]
         if obj:
             names = [f"connection_{asked.name}" for asked in connections.connection_fields(obj.vendor)]
             about = _("How we reach the practice’s booking system. After a change, check it with check_practice.")
@@ -230,7 +264,12 @@ class PracticeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             obj.vendor = chosen
             if "clinic_name" in form.cleaned_data:
                 obj.clinic = {name: form.cleaned_data[f"clinic_{name}"] for name in ("name", "address")}
-        wanted = {name: getattr(obj, name) for name in (*PracticeForm.Meta.fields, "connection", "clinic")}
+        if file := form.cleaned_data.get("logo_file"):
+            file.seek(0)
+            obj.logo = file.read()
+        wanted = {name: getattr(obj, name) for name in (*PracticeForm.Meta.fields, "logo", "connection", "clinic")}
+        if note := look.note(obj.colour):
+            self.message_user(request, note, messages.WARNING)
         changed = practices.changes(before, wanted)
         practices.save(obj, actor=audit.staff(request.user.get_username()), changed=changed)
 

@@ -101,6 +101,7 @@ def common(request: PatientRequest) -> dict[str, Any]:
         "other_languages": _other_languages(request, practice, language) if practice else [],
         "own_language": _name_of(language),
         "framed": in_a_frame(request),
+        "perhaps_framed": "Sec-Fetch-Dest" not in request.headers,
         "new_tab": _in_a_new_tab(request, practice, language) if practice else "",
         "own_look": _own_look(practice.pk, practice.changed_at) if practice else None,
     }

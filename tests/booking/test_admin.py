@@ -1,5 +1,6 @@
 """The practice admins' side, through Django's client."""
 
+import base64
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 from django.utils.html import escape
@@ -33,7 +35,7 @@ def page_of(practice: Practice) -> str:
     return f"{LIST}{practice.pk}/change/"
 
 
-def filled_in(practice: Practice, **changes: str) -> dict[str, str]:
+def filled_in(practice: Practice, **changes: Any) -> dict[str, Any]:
     """The form as the browser would send it, untouched but for the changes."""
     return {
         "name": practice.name,
@@ -53,13 +55,13 @@ def filled_in(practice: Practice, **changes: str) -> dict[str, str]:
     }
 
 
-def save(admin: Client, practice: Practice, **changes: str) -> Practice:
+def save(admin: Client, practice: Practice, **changes: Any) -> Practice:
     answer = admin.post(page_of(practice), filled_in(practice, **changes))
     assert answer.status_code == 302, answer.context["adminform"].form.errors
     return Practice.objects.get(pk=practice.pk)
 
 
-def errors(admin: Client, practice: Practice, **changes: str) -> dict[str, list[str]]:
+def errors(admin: Client, practice: Practice, **changes: Any) -> dict[str, list[str]]:
     answer = admin.post(page_of(practice), filled_in(practice, **changes))
     assert answer.status_code == 200
     found = answer.context["adminform"].form.errors
@@ -409,3 +411,33 @@ def test_somebody_without_rights_makes_no_lines(client: Client, practice: Practi
     assert client.get(maker(practice)).status_code == 302
     client.force_login(django_user_model.objects.create_user("temp", is_staff=True))
     assert client.get(maker(practice)).status_code == 403
+
+
+# --- How the pages look ----------------------------------------------------------------------------------------------
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
+
+
+def test_staff_give_the_pages_a_colour_and_are_told_where_it_is_corrected(admin: Client, practice: Practice) -> None:
+    answer = admin.post(page_of(practice), filled_in(practice, colour="#ffdd00"), follow=True)
+    assert Practice.objects.get().colour == "#ffdd00"
+    assert "#ffdd00" in answer.content.decode()
+    assert any("#ffdd00" in str(message) for message in answer.context["messages"])
+    assert errors(admin, practice, colour="yellow")["colour"]
+
+
+def test_staff_give_the_pages_a_logo(admin: Client, practice: Practice) -> None:
+    save(admin, practice, logo_file=SimpleUploadedFile("logo.png", PNG))
+    assert bytes(Practice.objects.get().logo) == PNG
+    save(admin, practice)
+    assert bytes(Practice.objects.get().logo) == PNG
+    assert errors(admin, practice, logo_file=SimpleUploadedFile("logo.svg", b"<svg onload='alert(1)'/>"))["logo_file"]
+
+
+def test_staff_pause_online_booking_and_open_it_again(admin: Client, practice: Practice) -> None:
+    assert save(admin, practice, online="paused").online == "paused"
+    assert "paused" in admin.get(f"/{practice.slug}/en/").content.decode()
+    assert save(admin, practice).online == "paused"
+    assert save(admin, practice, online="open").online == "open"

@@ -139,13 +139,16 @@ def visit(browser: Browser, product: Product, profile: Profile, request: pytest.
         javascript: bool = True,
         width: int = PHONE,
         remembers: bool = False,
+        touch: bool = False,
         patient: Patient | None = None,
         page: Page | None = None,
     ) -> Visitor:
         if page is None:
             size = ViewportSize(width=width, height=844)
             which = request.getfixturevalue("remembering_browser") if remembers else browser
-            context = which.new_context(java_script_enabled=javascript, viewport=size, locale="en-GB")
+            context = which.new_context(
+                java_script_enabled=javascript, viewport=size, locale="en-GB", has_touch=touch, is_mobile=touch
+            )
             contexts.append(context)
             page = context.new_page()
         visitor = Visitor(product, page, vendor, patient)

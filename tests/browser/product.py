@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -73,8 +73,14 @@ def started(
     embed_origins: tuple[str, ...] = (),
     threads: int = 16,
     worker: bool = True,
+    more: Sequence[Mapping[str, Any]] = (),
+    languages: Sequence[str] = (),
 ) -> Iterator[Product]:
-    """Everything up and answering, with a practice per vendor; all of it is ended afterwards."""
+    """Everything up and answering, with a practice per vendor; all of it is ended afterwards.
+
+    `more`: further practices, each what it has other than the one at Opus. `languages`: of every practice, instead of
+    its own.
+    """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with ExitStack() as stack:
@@ -84,6 +90,7 @@ def started(
         }
         for table in practices.values():
             table["embed_origins"] = list(embed_origins)
+            table["languages"] = list(languages) or table["languages"]
         product = Product(
             url=url,
             sandboxes=sandboxes,
@@ -97,7 +104,8 @@ def started(
             "connection": {"base_url": f"http://127.0.0.1:{free_port()}", "api_key": "none"},
         }
         file = folder / "practices.toml"
-        file.write_text("\n".join(_toml(table) for table in [*practices.values(), nobody]), encoding="utf-8")
+        others = [{**practices["opus"], **table} for table in more]
+        file.write_text("\n".join(_toml(table) for table in [*practices.values(), nobody, *others]), encoding="utf-8")
         _build_static_files(product.environment)
         product.manage("migrate", "--verbosity", "0")
         product.manage("load_practices", str(file))

@@ -18,7 +18,9 @@ SERVICES = {"opus": "1", "qmatic": qmatic.guid("GP appointment")}
 PHONES = {"opus": "070-123 45 67", "qmatic": "07400 123456"}
 
 TIME = "button[name=slot]"
-ON = '#main form[method="post"]:not([action*="/release/"]) button[type="submit"]'
+ON = (
+    '#main form[method="post"]:not([action*="/release/"], [action*="/extend/"]) button[type="submit"]:not([formaction])'
+)
 """The button that goes on, on the pages for details and for booking."""
 CHOICES = ("service", "clinic", "provider")
 
@@ -183,7 +185,7 @@ class Visitor:
 
     def fields(self) -> list[str]:
         self._whole_page()
-        form = self.view.locator('#main form[method="post"]:not([action*="/release/"])')
+        form = self.view.locator('#main form[method="post"]:not([action*="/release/"], [action*="/extend/"])')
         shown = form.locator("input:not([type=hidden]), textarea").all()
         return [box.get_attribute("name") or "" for box in shown]
 
