@@ -1,0 +1,79 @@
+"""How often the vendor is asked: for a first patient, for a later one, and for many who look at the same."""
+
+import collections
+import pathlib
+import time
+from typing import Any
+
+from tests.bench.common import SERVICES, Options, next_month, opus_times
+from tests.bench.report import Table, Target
+from tests.bench.system import System, started
+
+VENDORS = ("opus", "qmatic", "bookio", "open_dental", "alfadocs")
+LEAST = {"opus": 5, "qmatic": 6, "bookio": 5, "open_dental": 9, "alfadocs": 7}
+"""For each list once, one reading of the times, the patient where the vendor has charts, and the appointment."""
+QUIET_FOR = 4.0
+LONGEST_READING = 90.0
+LOOKING = 64
+
+
+def measure(system: System, table: Table, options: Options, folder: pathlib.Path) -> None:
+    table.part("calls", "calls to the vendor for one journey (one patient, an empty database or what is kept)")
+    with started(folder, sqlite=options.sqlite, worker=False) as without_worker:
+        cold = _each_vendor(without_worker, "cold")
+    slugs = {vendor: system.add(vendor, f"calls-{vendor}", 1)[0] for vendor in VENDORS}
+    _wait_until_quiet(system, list(slugs.values()))
+    ahead = system.vendor.ask("calls", mounts=list(slugs.values()))
+    first = _each_vendor(system, "", slugs)
+    _wait_until_quiet(system, list(slugs.values()))
+    warm = _each_vendor(system, "", slugs)
+    for vendor in VENDORS:
+        found = cold[vendor]
+        table.row(f"{vendor}: nothing kept, no worker", len(found), ratio=f"at least {LEAST[vendor]}")
+        table.note(_operations(found))
+        table.row(f"{vendor}: the worker read ahead {len(ahead[slugs[vendor]])}, first patient", len(first[vendor]))
+        table.note(_operations(first[vendor]))
+        table.row(f"{vendor}: the next patient", len(warm[vendor]))
+        table.note(_operations(warm[vendor]))
+    _shared(system, table)
+
+
+def _each_vendor(system: System, prefix: str, slugs: dict[str, str] | None = None) -> dict[str, list[list[Any]]]:
+    """One journey at each, all at the same time. What was asked meanwhile, by vendor."""
+    slugs = slugs or {vendor: system.add(vendor, f"{prefix}-{vendor}", 1)[0] for vendor in VENDORS}
+    system.vendor.ask("calls", mounts=list(slugs.values()))
+    practices = [[slug, SERVICES.get(vendor, "")] for vendor, slug in slugs.items()]
+    task = {"practices": practices, "patients": len(practices), "each": 1, "days": [next_month()], "seed": 7}
+    found = system.patients.ask("journeys", origin=system.origin, **task)
+    for row in found["journeys"]:
+        if row["ended"] != "confirmed":
+            raise RuntimeError(f"{row['slug']}: {row['ended']}")
+    calls = system.vendor.ask("calls", mounts=list(slugs.values()))
+    return {vendor: calls[slug] for vendor, slug in slugs.items()}
+
+
+def _wait_until_quiet(system: System, mounts: list[str]) -> None:
+    """Until the worker has read what it reads ahead."""
+    ends = time.monotonic() + LONGEST_READING
+    while time.monotonic() < ends:
+        if time.monotonic() - system.vendor.ask("last_call", mounts=mounts) > QUIET_FOR:
+            return
+        time.sleep(0.5)
+
+
+def _operations(calls: list[list[Any]]) -> str:
+    counted = collections.Counter(operation for operation, _begun, _ended in calls)
+    return ", ".join(f"{count} {operation}" for operation, count in counted.items()) or "none"
+
+
+def _shared(system: System, table: Table) -> None:
+    (slug,) = system.add("opus", "shared", 1)
+    _wait_until_quiet(system, [slug])
+    system.patients.ask("visits", origin=system.origin, addresses=[[f"/{slug}/en/provider/?service=1&clinic=any"]])
+    system.vendor.ask("take", seconds=1.0, mounts=[slug])
+    system.vendor.ask("calls", mounts=[slug])
+    seen = system.patients.ask("visits", origin=system.origin, addresses=[[opus_times(slug)]] * LOOKING, ramp=5)
+    calls = system.vendor.ask("calls", mounts=[slug])[slug]
+    system.vendor.ask("take", seconds=0, mounts=[slug])
+    table.row(f"{LOOKING} patients look at one practice's times within 5 s", len(calls), "", Target(most=1))
+    table.note(f"{sum(row[4] == 200 for row in seen)} saw them; {_operations(calls)}")

@@ -1,0 +1,59 @@
+"""One vendor hangs under two hundred patients; how another practice's patients fare meanwhile."""
+
+from collections import Counter
+from itertools import chain
+
+from tests.bench.common import OPUS_CHOICES, Options, journeys, meanwhile, opus_times
+from tests.bench.report import Table, Target, median, number, p95
+from tests.bench.system import System
+
+PATIENTS = 200
+NEIGHBOURS = 2
+THINK = 0.3
+TURNS = 3
+"""Calm and trouble in turns: other work on the machine comes and goes."""
+
+
+def measure(system: System, table: Table, options: Options) -> None:
+    table.part(
+        "isolation",
+        f"{PATIENTS} patients at a practice whose vendor hangs (who gets 503 tries again after 5 s), and",
+        f"{NEIGHBOURS} patients who book elsewhere, {THINK} s of thought after each journey",
+    )
+    others = system.add("opus", "well", NEIGHBOURS * 2)
+    hanging = system.add("opus", "hanging", TURNS)  # another one each turn: what one has read is kept
+    lists = [[f"/{slug}/en/provider/?service={service}" for slug in hanging for service in ("1", "2", "4")]]
+    system.patients.ask("visits", origin=system.origin, addresses=lists)
+    journeys(system, others, patients=NEIGHBOURS, each=4)
+    calm, troubled, at_hanging = [], [], []
+    for turn, slug in enumerate(hanging):
+        calm.append(_pages(system, others, options.seconds, 2 * turn))
+        system.vendor.ask("take", seconds=600, mounts=[slug])
+        addresses = [[opus_times(slug, *OPUS_CHOICES[n % len(OPUS_CHOICES)])] for n in range(PATIENTS)]
+        visits = {"origin": system.origin, "addresses": addresses, "ramp": 1, "seconds": max(options.seconds - 1, 1)}
+        with meanwhile(system, do="visits", **visits) as said:
+            troubled.append(_pages(system, others, options.seconds, 2 * turn + 1))
+            system.vendor.ask("take", seconds=0, mounts=[slug])
+        at_hanging += said[0]
+    before, during = list(chain(*calm)), list(chain(*troubled))
+    growth = (p95(during) / p95(before) - 1) * 100
+    table.row("the others' p95 grows by", growth, "%", Target(most=10, unit="%", otherwise=20))
+    table.note(
+        f"p95 {number(p95(before) * 1000)} ms, in turns {_in_turns(calm)}; while it hangs "
+        f"{number(p95(during) * 1000)} ms, in turns {_in_turns(troubled)}; "
+        f"median {number(median(before) * 1000)} and {number(median(during) * 1000)} ms"
+    )
+    statuses = Counter(row[4] for row in at_hanging)
+    table.note(
+        f"at the hanging one: {', '.join(f'{count} × {status}' for status, count in sorted(statuses.items()))}, "
+        f"p95 {number(p95([row[3] for row in at_hanging]))} s"
+    )
+
+
+def _in_turns(turns: list[list[float]]) -> str:
+    return ", ".join(number(p95(pages) * 1000) for pages in turns)
+
+
+def _pages(system: System, slugs: list[str], seconds: float, seed: int) -> list[float]:
+    found = journeys(system, slugs, patients=NEIGHBOURS, seconds=seconds, think=THINK, seed=seed)
+    return [row[2] for row in found["pages"]]
