@@ -50,7 +50,7 @@ class Time:
 @dataclass(frozen=True, slots=True)
 class Day:
     date: date
-    times: list[Time]
+    times: tuple[Time, ...]
 
     @property
     def parts(self) -> list[tuple[str, list[Time]]]:
@@ -265,7 +265,7 @@ def week(practice: Practice, language: str, where: Position, own: Booking | None
     return Week(
         first=first,
         last=min(first + WEEK - timedelta(days=1), end),
-        days=[Day(day, times) for day, times in days.items()],
+        days=[Day(day, tuple(times)) for day, times in days.items()],
         earlier=max(today, first - WEEK) if first > today else None,
         later=first + WEEK if first + WEEK <= end else None,
         next_free=next_free,

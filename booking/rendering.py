@@ -16,6 +16,7 @@ from django.utils.translation import get_language_info, override
 from django_htmx.middleware import HtmxDetails
 
 from booking import dates, look
+from booking.catalogue import Day
 from booking.models import Practice
 from booking.practices import page_language
 from booking.steps import Choice, Step
@@ -86,6 +87,16 @@ def render_page(
     patch_vary_headers(response, ["HX-Request"])
     response.headers.setdefault("Cache-Control", "private, no-cache")
     return response
+
+
+@lru_cache(maxsize=200)
+def days_of_times(practice: int, language: str, locale: str, days: tuple[Day, ...], **shown: Any) -> str:
+    """The days with their times, as HTML: most of a times page's work, and the same for everybody who looks.
+
+    `practice` is its key. `shown`: the clinic's `zone` (equal moments look different in others), `shows_end`,
+    `any_provider`, `any_clinic`, and `own_slot_id` for a patient who holds one of them.
+    """
+    return get_template("times/_days.html").render({"locale": locale, "days": days, **shown})
 
 
 def common(request: PatientRequest) -> dict[str, Any]:

@@ -12,10 +12,12 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 from django.views.decorators.http import require_http_methods, require_safe
 
 from booking import catalogue, holds, steps, tokens
+from booking.dates import locale_of
 from booking.forms import ScreeningForm
 from booking.middleware import patient_form
 from booking.models import Booking, Practice, State
-from booking.rendering import WEEKDAYS, PatientRequest, address, render_page, wishes
+from booking.practices import page_language
+from booking.rendering import WEEKDAYS, PatientRequest, address, days_of_times, render_page, wishes
 from booking.steps import Choice, Position, Step
 
 ORDER = list(Step)
@@ -102,9 +104,17 @@ def times(request: PatientRequest, practice: Practice) -> HttpResponse:
         **around(practice, request, where),
         **wishes_context(practice, language_of(request), where),
         "week": week,
-        "any_provider": where.choice.provider == steps.ANY,
-        "any_clinic": where.choice.clinic == steps.ANY,
-        "shows_end": week.lengths_differ or not (where.service and where.service.minutes),
+        "days": days_of_times(
+            practice.pk,
+            page_language(language_of(request)),
+            locale_of(practice, language_of(request)),
+            tuple(week.days),
+            zone=practice.timezone,
+            shows_end=week.lengths_differ or not (where.service and where.service.minutes),
+            any_provider=where.choice.provider == steps.ANY,
+            any_clinic=where.choice.clinic == steps.ANY,
+            own_slot_id=own.slot_id if own else "",
+        ),
         "instead": _instead(practice, language_of(request), where) if not week.days and not week.next_free else [],
         "as_of": week.as_of if week.is_old else where.as_of,
         "own": own,
