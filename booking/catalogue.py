@@ -375,6 +375,12 @@ def taken(practice: Practice, service_id: str, slot_id: str) -> None:
     forget_times(practice, service_id)
 
 
+def held(booking: Booking) -> None:
+    """The vendor keeps this time for one patient: it is shown to no other. What `occupies` tells, `collisions` knows."""
+    if not booking.occupies:
+        _take_out(booking.practice, booking.service_id, booking.slot_id)
+
+
 def booked(booking: Booking) -> None:
     """This booking's time is gone, and with it what else it occupies (`collisions` knows what)."""
     if booking.occupies:

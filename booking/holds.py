@@ -113,6 +113,7 @@ def release(booking: Booking, *, because: str = "", keep_details: bool = True) -
             if vendor.capabilities.release:
                 vendor.release(booking.reservation_id)
                 Booking.objects.filter(pk=booking.pk).update(reserved_until=None)
+                catalogue.forget_times(booking.practice, booking.service_id)
     return released
 
 
@@ -233,3 +234,4 @@ def _reserve(vendor: Vendor, booking: Booking, living: Booking | None) -> None:
     booking.reserved_until = reservation.expires_at
     booking.held_until = min(booking.held_until, reservation.expires_at)
     booking.save(update_fields=["reservation_id", "reserved_until", "held_until"])
+    catalogue.held(booking)

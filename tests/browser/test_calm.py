@@ -60,7 +60,7 @@ def test_a_patient_books_with_few_presses_of_the_keyboard(visit: Visit) -> None:
     patient.expect_step("confirm")
     patient.see(ON)
     keyboard.tab_to(ON)
-    assert patient.focused(":focus-visible")
+    assert patient.gets_focus(":focus-visible")
     keyboard.press("Enter")
     patient.expect_state("confirmed")
     assert patient.booked() == 1
@@ -71,7 +71,7 @@ def test_on_every_new_page_the_reader_is_at_its_heading(visit: Visit) -> None:
     patient = visit("opus")
     patient.open()
     patient.see("a[data-service]")
-    assert patient.focused("body"), "whoever just came is where their browser puts them"
+    assert patient.gets_focus("body"), "whoever just came is where their browser puts them"
     for what in ("service", "clinic", "provider"):
         patient.choose(what, "1" if what == "service" else "")
         expect(patient.view.locator(f"a[data-{what}]")).to_have_count(0)

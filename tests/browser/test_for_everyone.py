@@ -101,7 +101,7 @@ def test_an_empty_form_comes_back_with_what_is_missing(visit: Visit, javascript:
     patient.go_on()
     summary = patient.see(".errors[role=alert]")
     if javascript:
-        assert patient.focused(".errors")
+        assert patient.gets_focus(".errors")
     wrong = patient.view.locator("[aria-invalid=true]").all()
     assert len(wrong) == summary.locator("a").count() >= 4
     for box in wrong:
@@ -147,11 +147,11 @@ def test_a_patient_books_with_the_keyboard_alone(visit: Visit) -> None:
     keyboard = patient.page.keyboard
     patient.open()
     keyboard.press("Tab")
-    assert patient.focused("a[href='#main']")
+    assert patient.gets_focus("a[href='#main']")
     keyboard.press("Enter")
     for what in ("service", "clinic", "provider"):
         patient.tab_to(f'a[data-{what}]:not([data-{what}="any"])')
-        assert patient.focused(":focus-visible")
+        assert patient.gets_focus(":focus-visible")
         keyboard.press("Enter")
         patient.see("#main h1")
         expect(patient.view.locator(f"a[data-{what}]")).to_have_count(0)
@@ -178,7 +178,7 @@ def test_the_error_summary_leads_the_keyboard_to_the_field(visit: Visit) -> None
     patient.fill(phone="12")
     patient.field("phone").press("Enter")
     patient.see(".errors")
-    assert patient.focused(".errors")
+    assert patient.gets_focus(".errors")
     patient.page.keyboard.press("Tab")
     patient.page.keyboard.press("Enter")
     expect(patient.field("phone")).to_be_focused()

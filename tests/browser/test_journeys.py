@@ -43,7 +43,7 @@ def test_screening_questions_come_before_the_times(visit: Visit) -> None:
     patient.choose("clinic", qmatic.BANKSIDE["id"])
     patient.expect_step("screening")
     patient.go_on()
-    assert patient.focused(".errors")
+    assert patient.gets_focus(".errors")
     answer(patient, "yes", "no")
     patient.expect_step("times", "provider")
     patient.go_to_times()
@@ -90,7 +90,7 @@ def test_later_days_and_back_to_the_earlier_ones(visit: Visit, javascript: bool)
     assert "from" in patient.query()
     later = patient.times()
     if javascript:
-        assert patient.focused("#week .range")
+        assert patient.gets_focus("#week .range")
     patient.page.reload()
     assert patient.times() == later
     patient.back()

@@ -9,6 +9,7 @@ from typing import Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Frame, Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.product import Product
 from vendors.sandbox import qmatic
@@ -225,6 +226,16 @@ class Visitor:
 
     def focused(self, selector: str) -> bool:
         return bool(self.view.evaluate("selector => !!document.activeElement?.matches(selector)", selector))
+
+    def gets_focus(self, selector: str) -> bool:
+        """Whether the focus comes there: a page's script runs a moment after the page is there."""
+        try:
+            self.view.wait_for_function(
+                "selector => !!document.activeElement?.matches(selector)", arg=selector, timeout=5000
+            )
+        except PlaywrightTimeout:
+            return False
+        return True
 
     def tab_to(self, selector: str, at_most: int = 80) -> None:
         """Presses Tab until the focus is there."""
