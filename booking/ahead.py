@@ -35,18 +35,23 @@ def practices() -> QuerySet[Practice]:
     return Practice.objects.filter(visited_at__gt=timezone.now() - VISITED_WITHIN, online=Online.OPEN)
 
 
-def read(practice: Practice) -> None:
-    """One round for one practice. A vendor that does not answer ends it; the next round tries again."""
-    ends = monotonic() + ROUND_SECONDS
+def again(practice: Practice) -> None:
+    """Reads what pages asked for lately, before it gets old. A vendor that does not answer ends the round."""
     try:
-        _again(practice, ends)
-        _expected(practice, ends)
+        _again(practice, monotonic() + ROUND_SECONDS)
+    except VendorError as error:
+        audit.trouble(practice.slug, error)
+
+
+def expect(practice: Practice) -> None:
+    """Reads what a visitor looks at next. A vendor that does not answer ends the round."""
+    try:
+        _expect(practice, monotonic() + ROUND_SECONDS)
     except VendorError as error:
         audit.trouble(practice.slug, error)
 
 
 def _again(practice: Practice, ends: float) -> None:
-    """What pages asked for lately, before it gets old."""
     now = timezone.now()
     asked = Snapshot.objects.filter(practice=practice, asked_at__gt=now - VISITED_WITHIN)
     old_times = Q(name__startswith="times ", read_at__lt=now - TIMES_AGAIN_AFTER)
@@ -92,7 +97,7 @@ def _read_row(practice: Practice, row: Snapshot) -> None:
         kept.keep(practice, catalogue.TIMES, row.name, catalogue.times_about(search), vendor.slots(search), asked_at)
 
 
-def _expected(practice: Practice, ends: float) -> None:
+def _expect(practice: Practice, ends: float) -> None:
     """The first free times of each service, where they are not kept at all: what a visitor looks at next."""
     language = practice.languages[0]
     searches = itertools.chain.from_iterable(

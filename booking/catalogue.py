@@ -376,7 +376,7 @@ def taken(practice: Practice, service_id: str, slot_id: str) -> None:
 
 
 def held(booking: Booking) -> None:
-    """The vendor keeps this time for one patient: it is shown to no other. What `occupies` tells, `collisions` knows."""
+    """The vendor keeps this time for one patient: no other sees it. What `occupies` tells, `collisions` knows."""
     if not booking.occupies:
         _take_out(booking.practice, booking.service_id, booking.slot_id)
 

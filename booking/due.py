@@ -63,7 +63,8 @@ class Work:
             "last looks": (lambda: _practices(reconciliation.last_looks_due()), reconciliation.last_looks),
             "compare": (lambda: _practices(drift.due()), drift.compare_due),
             "warm": (self._to_warm, _warm),
-            "ahead": (lambda: list(ahead.practices()), ahead.read),
+            "again": (lambda: self._visited("again", 4.0), ahead.again),
+            "expect": (lambda: self._visited("expect", 20.0), ahead.expect),
         }
         for name, (due, work) in with_vendors.items():
             self._try(lambda due=due, work=work, name=name: self._begin(name, due(), work))  # type: ignore[misc]
@@ -87,7 +88,7 @@ class Work:
     def _begin(self, name: str, practices: list[Practice], work: Callable[[Practice], object]) -> None:
         for practice in practices:
             if (name, practice.pk) not in self._under_way:
-                pool = self._ahead if name == "ahead" else self._pool
+                pool = self._ahead if name in ("again", "expect") else self._pool
                 self._under_way[name, practice.pk] = pool.submit(_letting_go, work, practice)
 
     def _gather(self) -> None:
@@ -113,6 +114,9 @@ class Work:
             return False
         self._last[what] = now
         return True
+
+    def _visited(self, what: str, seconds: float) -> list[Practice]:
+        return [practice for practice in ahead.practices() if self._is_time((what, practice.pk), seconds)]
 
     def _to_warm(self) -> list[Practice]:
         """Practices that are new or were changed: with one call a second, the first patient would wait long."""

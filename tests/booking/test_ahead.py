@@ -20,6 +20,11 @@ def visited(practice: Practice) -> Practice:
     return Practice.objects.get()
 
 
+def read(practice: Practice) -> None:
+    ahead.again(practice)
+    ahead.expect(practice)
+
+
 def older(**length: float) -> None:
     Snapshot.objects.update(read_at=ago(**length), whole_read_at=ago(**length))
 
@@ -46,11 +51,11 @@ def test_a_practice_that_nobody_visits_costs_nothing(practice: Practice, diary: 
 
 
 def test_what_is_shown_is_read_again_before_it_is_too_old_to_be_shown(visited: Practice, diary: Diary) -> None:
-    ahead.read(visited)
+    read(visited)
     older(seconds=40)
     gone = free(diary)[0]
     diary.take_at_desk(gone.id)
-    ahead.read(visited)
+    read(visited)
     assert Snapshot.objects.filter(name__startswith="times ", read_at__gt=ago(seconds=20)).count() == len(kept())
     calls = len(diary.calls)
     shown = catalogue.week(visited, "en", stand(visited))
@@ -59,19 +64,19 @@ def test_what_is_shown_is_read_again_before_it_is_too_old_to_be_shown(visited: P
 
 
 def test_what_is_young_is_not_read_again(visited: Practice, diary: Diary) -> None:
-    ahead.read(visited)
+    read(visited)
     calls = len(diary.calls)
-    ahead.read(visited)
+    read(visited)
     assert len(diary.calls) == calls
 
 
 def test_what_nobody_asked_for_lately_is_left_alone(visited: Practice, diary: Diary) -> None:
     catalogue.week(visited, "en", stand(visited, provider="bo", day=timezone.now().date() + timedelta(days=20)))
-    ahead.read(visited)
+    read(visited)
     Snapshot.objects.filter(name__contains=" bo ").update(asked_at=ago(minutes=4))
     older(seconds=40)
     diary.requests.clear()
-    ahead.read(visited)
+    read(visited)
     assert "bo" not in {getattr(request, "provider_id", None) for request in diary.requests}
 
 
@@ -79,37 +84,37 @@ def test_what_nobody_asked_for_lately_is_left_alone(visited: Practice, diary: Di
 def test_where_the_vendor_says_that_nothing_changed_the_times_are_not_read_again(
     visited: Practice, diary: Diary
 ) -> None:
-    ahead.read(visited)
+    read(visited)
     older(seconds=40)
-    read = diary.count("slots")
-    ahead.read(visited)
-    assert (diary.count("slots"), diary.count("changed")) == (read, 1)
+    before = diary.count("slots")
+    read(visited)
+    assert (diary.count("slots"), diary.count("changed")) == (before, 1)
     assert not Snapshot.objects.filter(name__startswith="times ", read_at__lt=ago(seconds=20)).exists()
 
 
 @pytest.mark.vendor("fake_reserving")
 def test_where_it_says_that_something_changed_they_are(visited: Practice, diary: Diary) -> None:
-    ahead.read(visited)
+    read(visited)
     older(seconds=40)
     diary.take_at_desk(free(diary)[0].id)
-    read = diary.count("slots")
-    ahead.read(visited)
-    assert diary.count("slots") > read
+    before = diary.count("slots")
+    read(visited)
+    assert diary.count("slots") > before
 
 
 @pytest.mark.vendor("fake_reserving")
 def test_that_nothing_changed_is_not_believed_for_ever(visited: Practice, diary: Diary) -> None:
-    ahead.read(visited)
+    read(visited)
     older(minutes=5, seconds=1)
     Snapshot.objects.update(asked_at=timezone.now())
-    read = diary.count("slots")
-    ahead.read(visited)
-    assert diary.count("slots") > read
+    before = diary.count("slots")
+    read(visited)
+    assert diary.count("slots") > before
 
 
 def test_a_vendor_in_trouble_ends_the_round_and_staff_are_told(visited: Practice, diary: Diary) -> None:
     diary.fail("slots", VendorUnavailable("down"), times=99)
-    ahead.read(visited)
+    ahead.expect(visited)
     assert diary.count("slots") == 1
     assert AuditEntry.objects.filter(action="vendor trouble", practice=visited.slug).exists()
 
