@@ -21,6 +21,9 @@ from vendors.base import VendorError
 
 NEW_FOR = timedelta(hours=1)
 WARM_AGAIN_AFTER = 60.0
+WARM_EVERY = 2.0
+WARM_AT_ONCE = 4
+"""So many in two seconds: whoever loads ten thousand practices at once has patients elsewhere meanwhile."""
 PRACTICES_AT_ONCE = 16
 _worker = Worker(
     queue_names=[DEFAULT_TASK_QUEUE_NAME],
@@ -120,8 +123,15 @@ class Work:
 
     def _to_warm(self) -> list[Practice]:
         """Practices that are new or were changed: with one call a second, the first patient would wait long."""
-        changed = Practice.objects.filter(changed_at__gt=timezone.now() - NEW_FOR, snapshots=None)
-        return [practice for practice in changed if self._is_time(("warm", practice.pk), WARM_AGAIN_AFTER)]
+        if not self._is_time("warm", WARM_EVERY):
+            return []
+        changed = Practice.objects.filter(changed_at__gt=timezone.now() - NEW_FOR, snapshots=None).order_by(
+            "changed_at"
+        )
+        lately = time.monotonic() - WARM_AGAIN_AFTER
+        warmed = [(key, at) for key, at in self._last.items() if isinstance(key, tuple) and key[0] == "warm"]
+        found = list(changed.exclude(pk__in=[key[1] for key, at in warmed if at > lately])[:WARM_AT_ONCE])
+        return [practice for practice in found if self._is_time(("warm", practice.pk), WARM_AGAIN_AFTER)]
 
 
 def _practices(bookings: QuerySet[Booking]) -> list[Practice]:

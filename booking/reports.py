@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, time, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from booking import drift, reconciliation, tasks
@@ -38,13 +38,15 @@ class Found:
 def write_due(now: datetime | None = None) -> None:
     """For each practice whose morning has come: its report, once. It is mailed where there is something to know."""
     now = now or timezone.now()
-    for practice in Practice.objects.all():
+    since = now - timedelta(days=1)
+    theirs = Booking.objects.filter(practice=OuterRef("pk"))
+    something = Exists(theirs.filter(state=State.CONFIRMED, start__gt=now)) | Exists(
+        theirs.filter(changed_at__gt=since)
+    )
+    for practice in Practice.objects.filter(something):  # else nobody needs to read it
         today = now.astimezone(practice.zone).date()
         if now < datetime.combine(today, MORNING, practice.zone) or practice.reports.filter(day=today).exists():
             continue
-        since = now - timedelta(days=1)
-        if not practice.bookings.filter(changed_at__gt=since).exists() and not coming(practice).exists():
-            continue  # nothing comes and nothing was: nobody needs to read that
         found = find(practice, since)
         try:
             with transaction.atomic():
