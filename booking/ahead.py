@@ -32,7 +32,7 @@ EXPECTED = 12
 
 def practices() -> QuerySet[Practice]:
     """Those that have visitors, or had a few minutes ago."""
-    return Practice.objects.filter(visited_at__gt=timezone.now() - VISITED_WITHIN, online=Online.OPEN)
+    return Practice.objects.defer("logo").filter(visited_at__gt=timezone.now() - VISITED_WITHIN, online=Online.OPEN)
 
 
 def again(practice: Practice) -> None:

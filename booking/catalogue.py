@@ -6,6 +6,7 @@ How it is kept is `kept.py`'s business. A time is only ever promised after it wa
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from django.core import signing
 from django.db.models import Q
@@ -462,16 +463,12 @@ def _readings(
     while day <= last:
         start, end = vendor.window(day)
         search = _search(where, language, max(start, today), max(min(end, horizon), today))
-        found.append(
-            kept.get(
-                practice,
-                TIMES,
-                _times_name(where.choice.service, where.choice.clinic, where.choice.provider, start),
-                times_about(search),
-                lambda search=search: vendor.slots(search),  # type: ignore[misc]
-                also=_wider(where, start),
-            )
-        )
+        name = _times_name(where.choice.service, where.choice.clinic, where.choice.provider, start)
+        get = partial(kept.get, practice, TIMES, name, times_about(search), partial(vendor.slots, search))
+        reading = get(also=_wider(where, start))
+        if where.provider and any(slot.provider_id is None for slot in reading.value):
+            reading = get()  # times that do not say with whom they are cannot be told apart: ask for this provider's
+        found.append(reading)
         day = max(end, day) + timedelta(days=1)
     return found
 
@@ -482,9 +479,6 @@ def _wider(where: Position, start: date) -> tuple[str, ...]:
     names = [
         _times_name(service, c, p, start) for c in dict.fromkeys((clinic, ANY)) for p in dict.fromkeys((provider, ANY))
     ]
-    named_ones = {p.id for offer in where.offers for p in offer.providers}
-    if provider != ANY and not named_ones:
-        return ()
     return tuple(names[1:])
 
 

@@ -135,7 +135,7 @@ class Work:
 
 
 def _practices(bookings: QuerySet[Booking]) -> list[Practice]:
-    return list(Practice.objects.filter(Exists(bookings.filter(practice=OuterRef("pk")))))
+    return list(Practice.objects.defer("logo").filter(Exists(bookings.filter(practice=OuterRef("pk")))))
 
 
 def _letting_go(work: Callable[[Practice], object], practice: Practice) -> None:

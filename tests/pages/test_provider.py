@@ -88,3 +88,15 @@ def test_a_provider_leads_to_their_times_of_the_day_that_was_asked_for(opus: Pla
     page = patient.open(page.choices("provider")["3"])
     assert page.path == "/norrmalm/en/times/"
     assert page.query["from"] == a_week().isoformat()
+
+
+def test_who_chooses_somebody_is_shown_their_times_also_where_others_looked_at_anyones(qmatic: Place) -> None:
+    """What is kept of anyone's times does not say with whom they are."""
+    patient = qmatic.patient()
+    choice = {"service": guid("GP appointment"), "clinic": BANKSIDE["id"]}
+    page = patient.open(patient.at("provider/", **choice))
+    somebody = next(a["data-provider"] for a in page.all("a", data_provider=True) if a["data-provider"] != "any")
+    assert patient.open(patient.at("times/", **choice, provider="any")).slots
+    shown = patient.open(patient.at("times/", **choice, provider=somebody)).slots
+    assert shown
+    assert all(somebody in button["value"] for button in shown)
