@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
+from typing import Any
 
 from django.core import signing
 from django.db.models import Q
@@ -19,7 +20,15 @@ from vendors.base import Offer, ScreeningQuestion, Search, Service, Slot
 
 SERVICES = kept.Kind(list[Service], fresh=timedelta(minutes=5), stale=timedelta(hours=24))
 OFFERS = kept.Kind(list[Offer], fresh=timedelta(minutes=5), stale=timedelta(hours=24))
-TIMES = kept.Kind(list[Slot], fresh=timedelta(minutes=1), stale=timedelta(minutes=5))
+
+
+def _in_zone(practice: Practice, slots: list[Slot]) -> list[Slot]:
+    """JSON keeps the offset of a time, and loses its zone."""
+    zone = practice.zone
+    return [replace(slot, start=slot.start.astimezone(zone), end=slot.end.astimezone(zone)) for slot in slots]
+
+
+TIMES = kept.Kind(list[Slot], fresh=timedelta(minutes=1), stale=timedelta(minutes=5), completed=_in_zone)
 WEEK = timedelta(days=7)
 WARM_SECONDS = 60.0
 VISIT_EVERY = timedelta(minutes=1)
@@ -94,13 +103,17 @@ def position(practice: Practice, language: str, choice: Choice) -> Position:
     """Where a patient with this choice stands. Raises what the vendor raises."""
     visited(practice)
     ages: list[datetime] = []
+    names: dict[str, kept.Kind[Any]] = {_services_name(language): SERVICES}
+    if choice.service:
+        names[_offers_name(language, choice.service)] = OFFERS
+    found = kept.find(practice, names)
 
     def offers_of(service: Service) -> list[Offer]:
-        return _offers(practice, language, service, ages)
+        return _offers(practice, language, service, ages, found if service.id == choice.service else None)
 
     where = steps.position(
         choice,
-        _services(practice, language, ages),
+        _services(practice, language, ages, found),
         offers_of,
         lambda chosen, questions: is_screened(practice, chosen, questions),
     )
@@ -127,13 +140,17 @@ def offers(practice: Practice, language: str, service: Service) -> list[Offer]:
     return _offers(practice, language, service, [])
 
 
-def _services(practice: Practice, language: str, ages: list[datetime]) -> list[Service]:
+type Found = dict[str, kept.Reading[Any]]
+
+
+def _services(practice: Practice, language: str, ages: list[datetime], found: Found | None = None) -> list[Service]:
     reading = kept.get(
         practice,
         SERVICES,
-        f"services {language}",
+        _services_name(language),
         {"kind": "services", "language": language},
         lambda: read_services(practice, language),
+        found=found,
     )
     ages.append(reading.read_at)
     own = practices.services_of(practice)
@@ -149,28 +166,39 @@ def _services(practice: Practice, language: str, ages: list[datetime]) -> list[S
     return shown
 
 
-def _offers(practice: Practice, language: str, service: Service, ages: list[datetime]) -> list[Offer]:
-    found: Sequence[Offer] | None = service.offers
-    if found is None:
+def _services_name(language: str) -> str:
+    return f"services {language}"
+
+
+def _offers_name(language: str, service_id: str) -> str:
+    return f"offers {language} {service_id}"
+
+
+def _offers(
+    practice: Practice, language: str, service: Service, ages: list[datetime], found: Found | None = None
+) -> list[Offer]:
+    offered: Sequence[Offer] | None = service.offers
+    if offered is None:
         reading = kept.get(
             practice,
             OFFERS,
-            f"offers {language} {service.id}",
+            _offers_name(language, service.id),
             {"kind": "offers", "language": language, "service": service.id},
             lambda: connections.vendor_for(practice).offers(service.id, language),
+            found=found,
         )
         ages.append(reading.read_at)
-        found = reading.value
-    return left_by_practice(practice, service.id, found)
+        offered = reading.value
+    return left_by_practice(practice, service.id, offered)
 
 
 def read_services(practice: Practice, language: str, budget: float | None = None) -> list[Service]:
     """The services as the vendor has them now. Staff can read in the audit trail what became different there."""
     read = connections.vendor_for(practice, budget=budget).services(language)
     if language == practice.languages[0]:
-        for row, before in kept.rows(practice, SERVICES, f"services {language}"):
-            if row.name == f"services {language}" and (different := _differences(before, read)):
-                audit.write(audit.SYSTEM, "services changed at the vendor", practice=practice.slug, outcome=different)
+        before = kept.last(practice, SERVICES, _services_name(language))
+        if before is not None and (different := _differences(before, read)):
+            audit.write(audit.SYSTEM, "services changed at the vendor", practice=practice.slug, outcome=different)
     return read
 
 
@@ -211,7 +239,7 @@ def warm(practice: Practice) -> None:
         asked_at = timezone.now()
         read = read_services(practice, language, WARM_SECONDS)
         about = {"kind": "services", "language": language}
-        kept.keep(practice, SERVICES, f"services {language}", about, read, asked_at)
+        kept.keep(practice, SERVICES, _services_name(language), about, read, asked_at)
 
 
 # --- Screening -------------------------------------------------------------------------------------------------------
@@ -316,13 +344,16 @@ def named(where: Position, slots: list[Slot]) -> list[Time]:
     ]
 
 
-def read_live(practice: Practice, language: str, where: Position, slot_id: str) -> Slot | None:
+def read_live(
+    practice: Practice, language: str, where: Position, slot_id: str, known: Slot | None = None
+) -> Slot | None:
     """This slot as the vendor offers it at this moment, or None; then it is no longer among what is kept.
 
-    Where the vendor reserves, its reservation is the live reading, so a slot seen lately will do.
+    `known` is the slot as it was last `seen`, where the caller has looked. Where the vendor reserves, its reservation
+    is the live reading, so a slot seen lately will do.
     """
     vendor = connections.vendor_for(practice)
-    known = seen(practice, where, slot_id)
+    known = known or seen(practice, where, slot_id)
     if vendor.capabilities.reserve and known:
         return known
     if known:
@@ -383,10 +414,12 @@ def held(booking: Booking) -> None:
 
 
 def booked(booking: Booking) -> None:
-    """This booking's time is gone, and with it what else it occupies (`collisions` knows what)."""
-    if booking.occupies:
-        _take_out(booking.practice, booking.service_id, booking.slot_id)
-    else:  # only the vendor knows which other times went with it
+    """This booking's time is gone, and with it what else it occupies.
+
+    `collisions` leaves both out of what was read before. Where the slot says nothing of what it occupies, only the
+    vendor knows which other times went with it.
+    """
+    if not booking.occupies:
         taken(booking.practice, booking.service_id, booking.slot_id)
 
 
@@ -421,8 +454,9 @@ def _free(
         ages.append(reading.read_at)
         slots = [
             slot
-            for slot in (_in_zone(slot, practice) for slot in reading.value if begin <= slot.start < end)
-            if own_rules.allow(slot.start, now)
+            for slot in reading.value
+            if begin <= slot.start < end
+            and own_rules.allow(slot.start, now)
             and where.choice.wished(slot.start)
             and slot.clinic_id in clinics
             and (slot.provider_id is None or (slot.clinic_id, slot.provider_id) in allowed)
@@ -527,10 +561,6 @@ def seen(practice: Practice, where: Position, slot_id: str) -> Slot | None:
     for _row, slots in kept.rows(practice, TIMES, f"times {where.choice.service} "):
         for slot in slots:
             if slot.id == slot_id:
-                return _in_zone(slot, practice)
+                found: Slot = slot
+                return found
     return None
-
-
-def _in_zone(slot: Slot, practice: Practice) -> Slot:
-    """A slot that was kept has an offset but lost its zone."""
-    return replace(slot, start=slot.start.astimezone(practice.zone), end=slot.end.astimezone(practice.zone))

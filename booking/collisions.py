@@ -42,6 +42,11 @@ def overlapping(bookings: QuerySet[Booking], start: datetime, end: datetime) -> 
     return bookings.filter(start__lt=end, start__gt=start - LONGEST, end__gt=start)
 
 
+def known(bookings: QuerySet[Booking]) -> list[Booking]:
+    """These, with as much of them as `collides` needs."""
+    return list(bookings.only("occupies", "places", "start", "end"))
+
+
 def collides(slot: Slot, others: Iterable[Booking]) -> bool:
     """Whether this slot goes beyond the places of something it occupies, were it taken beside the others."""
     for name in slot.occupies:
@@ -68,5 +73,5 @@ def without_held(
     others = overlapping(living(practice, read_at), min(s.start for s in slots), max(s.end for s in slots))
     if own:
         others = others.exclude(pk=own.pk)
-    known = list(others.only("occupies", "places", "start", "end"))
-    return [slot for slot in slots if not collides(slot, known)]
+    taken = known(others)
+    return [slot for slot in slots if not collides(slot, taken)]

@@ -50,6 +50,7 @@ def confirm(booking: Booking) -> None:
         look_at=now + timedelta(seconds=15),
     ):
         return
+    booking.refresh_from_db(fields=["details"])  # another tab may have corrected them meanwhile
     try:
         # An earlier try was answered as if nothing had happened; were it wrong, this one would find its own time taken.
         if booking.sent_before and (there := vendor.find(booking.request())):

@@ -144,7 +144,7 @@ def _missing(booking: Booking) -> Finding:
         actor=audit.WORKER,
         outcome=GONE,
         letter="cancelled",
-        sequence=F("sequence") + 1,
+        sequence=booking.sequence + 1,
     )
     catalogue.forget_times(booking.practice, booking.service_id)
     return Finding.GONE if cancelled else Finding.ELSEWHERE

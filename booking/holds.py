@@ -50,13 +50,14 @@ def take(
     slot_id: str,
     held: str = "",
     *,
+    known: Slot | None = None,
     locked: Callable[[Practice], None] = lock,
 ) -> Held:
     """Hold a time for the patient who comes from this position. Raises `SlotTaken`, or what the vendor raises.
 
     `held` is the token that the patient's page had: of a booking that this one replaces, or one yet unused, which then
-    names the new booking; so a page that is still open, or is returned to, is known again. `locked` is how the check
-    and the insert are kept together.
+    names the new booking; so a page that is still open, or is returned to, is known again. `known` is the slot as it
+    was last seen, where the caller has looked. `locked` is how the check and the insert are kept together.
     """
     before = tokens.find(practice, held)
     previous = before.booking if before else None
@@ -64,7 +65,7 @@ def take(
     if previous and same and _is_held(previous) and _is_whole(previous):
         return Held(previous, held)
 
-    slot = catalogue.read_live(practice, language, where, slot_id)
+    slot = catalogue.read_live(practice, language, where, slot_id, known)
     living = _living_reservation(previous, slot_id)
     if slot is None and living:
         slot = living.slot()
@@ -84,7 +85,7 @@ def take(
         others = collisions.overlapping(collisions.living(practice), slot.start, slot.end)
         if previous:
             others = others.exclude(pk=previous.pk, state=State.HELD)
-        if collisions.collides(slot, others):
+        if collisions.collides(slot, collisions.known(others)):
             raise SlotTaken("held by another patient")
         booking = _new(practice, language, where, slot, previous)
         if before and before.personal:

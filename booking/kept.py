@@ -6,7 +6,8 @@ lease. What is older is answered where the vendor is in trouble or slow, and say
 
 import contextvars
 import threading
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,9 +15,8 @@ from hashlib import sha256
 from time import monotonic, sleep
 from typing import Any
 
-from cattrs.preconf.json import make_converter
+import msgspec
 from django.db import IntegrityError, connection, transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from booking import audit, connections
@@ -29,7 +29,6 @@ ASKED_EVERY = timedelta(seconds=15)
 POLL = 0.05
 PARSED_KEPT = 300
 
-_converter = make_converter()
 _readers = ThreadPoolExecutor(64, thread_name_prefix="reading")
 """For readings that outlast the page which began them."""
 
@@ -41,6 +40,9 @@ class Reading[T]:
     value: T
     read_at: datetime
 
+    def is_younger_than(self, age: timedelta) -> bool:
+        return self.read_at > timezone.now() - age
+
 
 @dataclass(frozen=True, slots=True)
 class Kind[T]:
@@ -51,6 +53,8 @@ class Kind[T]:
     """So old at most while the vendor is well."""
     stale: timedelta
     """So old at most while it is in trouble."""
+    completed: Callable[[Practice, T], T] = lambda _practice, value: value
+    """Gives a value that was kept as JSON what it lost there."""
 
 
 def get[T](
@@ -61,18 +65,19 @@ def get[T](
     read: Callable[[], T],
     *,
     also: tuple[str, ...] = (),
+    found: Mapping[str, Reading[T]] | None = None,
 ) -> Reading[T]:
     """What is kept under this name, or fresh under one of `also`; else what is read now. Raises what `read` raises.
 
-    `about` says what was asked for, so that the worker can read it again (`ahead.py`).
+    `about` says what was asked for, so that the worker can read it again (`ahead.py`). `found` is what `find` said of
+    these names, where the caller has asked already.
     """
-    now = timezone.now()
-    kept = find(practice, kind, (name, *also), now - kind.stale)
-    if kept:
-        fresh = next((kept[n] for n in (name, *also) if n in kept and kept[n].read_at > now - kind.fresh), None)
-        if fresh:
-            return fresh
-    older = kept.get(name)
+    if found is None:
+        found = find(practice, dict.fromkeys((name, *also), kind))
+    for there in (found[n] for n in (name, *also) if n in found):
+        if there.is_younger_than(kind.fresh):
+            return there
+    older = found.get(name)
     if older is None:
         return _once_for_all(practice, kind, name, about, read)
     try:
@@ -87,12 +92,16 @@ def get[T](
         return older
 
 
-def find[T](practice: Practice, kind: Kind[T], names: tuple[str, ...], since: datetime) -> dict[str, Reading[T]]:
-    """What is kept under these names, read since then. Remembers that a page asked for it."""
+def find(practice: Practice, kinds: Mapping[str, Kind[Any]]) -> dict[str, Reading[Any]]:
+    """What is kept under these names, unless it is too old to be shown. Remembers that a page asked for it."""
     found = {}
     now = timezone.now()
-    for row in _without_values(Snapshot.objects.filter(practice=practice, name__in=names, read_at__gt=since)):
-        if (value := _parsed(row, kind.form)) is None:
+    # As it is written, and not by the ORM: every page asks it, and composing it took longer than its answer.
+    names = ", ".join(["%s"] * len(kinds))
+    query = f"SELECT {_COLUMNS} FROM booking_snapshot WHERE practice_id = %s AND name IN ({names})"  # noqa: S608
+    for row in Snapshot.objects.raw(query, [practice.pk, *kinds]):
+        kind = kinds[row.name]
+        if row.read_at <= now - kind.stale or (value := _parsed(practice, row, kind)) is None:
             continue
         found[row.name] = Reading(value, row.read_at)
         if row.asked_at is None or row.asked_at < now - ASKED_EVERY:
@@ -100,15 +109,31 @@ def find[T](practice: Practice, kind: Kind[T], names: tuple[str, ...], since: da
     return found
 
 
+_COLUMNS = "id, practice_id, name, read_at, whole_read_at, asked_at"
+"""All but what is long."""
+
+
+def last[T](practice: Practice, kind: Kind[T], name: str) -> T | None:
+    """What was kept last under this name, however old."""
+    row = Snapshot.objects.filter(practice=practice, name=name).defer("value", "about").first()
+    value: T | None = _parsed(practice, row, kind) if row else None
+    return value
+
+
 def rows(practice: Practice, kind: Kind[Any], prefix: str) -> list[tuple[Snapshot, Any]]:
     """All that is kept under names with this beginning, however old."""
-    found = _without_values(Snapshot.objects.filter(practice=practice, name__startswith=prefix))
-    return [(row, value) for row in found if (value := _parsed(row, kind.form)) is not None]
+    found = Snapshot.objects.filter(practice=practice, name__startswith=prefix).defer("value", "about")
+    return [(row, value) for row in found if (value := _parsed(practice, row, kind)) is not None]
 
 
 def keep[T](practice: Practice, kind: Kind[T], name: str, about: dict[str, str], value: T, read_at: datetime) -> None:
     """Keep what was asked for at `read_at`, unless something younger is kept already."""
-    values = {"value": _converter.dumps(value, kind.form), "read_at": read_at, "whole_read_at": read_at, "about": about}
+    values = {
+        "value": msgspec.json.encode(value).decode(),
+        "read_at": read_at,
+        "whole_read_at": read_at,
+        "about": about,
+    }
     changed = Snapshot.objects.filter(practice=practice, name=name, read_at__lte=read_at).update(**values)
     if not changed:
         try:
@@ -122,7 +147,7 @@ def replace[T](row: Snapshot, kind: Kind[T], value: T, read_at: datetime) -> Non
     """Correct what is kept, if nobody read it anew meanwhile. Its time differs, so that all processes notice."""
     different = read_at if read_at != row.read_at else read_at - timedelta(microseconds=1)
     Snapshot.objects.filter(pk=row.pk, read_at=row.read_at).update(
-        value=_converter.dumps(value, kind.form), read_at=different
+        value=msgspec.json.encode(value).decode(), read_at=different
     )
 
 
@@ -186,14 +211,16 @@ def _by_one_process[T](
     ends = monotonic() + max(connections.page_seconds_left(), 0)
     while not store.lease(lease, seconds=max(ends - monotonic(), 1.0)):
         sleep(POLL)
-        if there := find(practice, kind, (name,), begun - kind.fresh):
-            return there[name]
+        there = find(practice, {name: kind}).get(name)
+        if there and there.read_at > begun - kind.fresh:
+            return there
         connections.release_connection()
         if monotonic() >= ends:
             raise VendorUnavailable("another process's reading of the same took too long")
     try:
-        if there := find(practice, kind, (name,), timezone.now() - kind.fresh):
-            return there[name]  # another process was quicker than our lease
+        there = find(practice, {name: kind}).get(name)
+        if there and there.is_younger_than(kind.fresh):
+            return there  # another process was quicker than our lease
         asked_at = timezone.now()
         value = read()
         keep(practice, kind, name, about, value, asked_at)
@@ -211,24 +238,26 @@ def _letting_go[T](work: Callable[[], T]) -> T:
 
 # --- Fetching and parsing cost more than asking when it was read -----------------------------------------------------
 
-_parsed_values: dict[int, tuple[datetime, Any]] = {}
+_parsed_values: OrderedDict[int, tuple[datetime, Any]] = OrderedDict()
+"""The one used longest ago comes first."""
+_parsed_lock = threading.Lock()
 
 
-def _without_values(found: QuerySet[Snapshot]) -> QuerySet[Snapshot]:
-    return found.defer("value", "about")
-
-
-def _parsed(row: Snapshot, form: Any) -> Any:
+def _parsed(practice: Practice, row: Snapshot, kind: Kind[Any]) -> Any:
     """The row's value, which is fetched only if this process does not have it of that moment. None: it is gone."""
-    known = _parsed_values.get(row.pk)
+    with _parsed_lock:
+        known = _parsed_values.get(row.pk)
+        if known:
+            _parsed_values.move_to_end(row.pk)
     if known and known[0] == row.read_at:
         return known[1]
     read_at, text = Snapshot.objects.filter(pk=row.pk).values_list("read_at", "value").first() or (None, None)
     if read_at is None or text is None:
         return None  # forgotten a moment ago
     row.read_at = read_at
-    value = _converter.loads(text, form)
-    if len(_parsed_values) >= PARSED_KEPT:
-        _parsed_values.clear()
-    _parsed_values[row.pk] = (read_at, value)
+    value = kind.completed(practice, msgspec.json.decode(text, type=kind.form))
+    with _parsed_lock:
+        while len(_parsed_values) >= PARSED_KEPT:
+            _parsed_values.popitem(last=False)
+        _parsed_values[row.pk] = (read_at, value)
     return value

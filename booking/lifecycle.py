@@ -14,11 +14,14 @@ def move(
 ) -> bool:
     """Change the state from `old` to `new`, with other fields at the same moment. Of two racing callers one gets True.
 
+    `changes` are values, not expressions: `booking` gets the same.
+
     `booking` in memory follows; for the caller that gets False it is read anew. `letter` is the kind of mail that the
     change causes; it goes out once, and after the change is committed.
     """
+    changes |= {"state": new, "changed_at": timezone.now()}
     with transaction.atomic():
-        moved = Booking.objects.filter(pk=booking.pk, state=old).update(state=new, changed_at=timezone.now(), **changes)
+        moved = Booking.objects.filter(pk=booking.pk, state=old).update(**changes)
         if moved:
             audit.write(
                 actor,
@@ -29,5 +32,9 @@ def move(
             )
             if letter:
                 tasks.post(booking, letter)
-    booking.refresh_from_db()
-    return bool(moved)
+    if not moved:
+        booking.refresh_from_db()
+        return False
+    for name, value in changes.items():
+        setattr(booking, name, value)
+    return True

@@ -108,8 +108,7 @@ class PracticeMiddleware:
 
 def practice_of(path: str) -> Practice | None:
     """The practice that an address belongs to, also where the rest of it leads nowhere."""
-    slug = path.lstrip("/").partition("/")[0]
-    return None if practices.slug_problem(slug) else Practice.objects.defer("logo").filter(slug=slug).first()
+    return practices.by_slug(path.lstrip("/").partition("/")[0])
 
 
 def patient_form[View: Callable[..., HttpResponse]](view: View) -> View:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.conf.locale import LANG_INFO
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator, validate_email
-from django.db import transaction
+from django.db import connection, transaction
 
 from booking import audit, look, rules
 from booking.connections import Fault, read_connection
@@ -233,6 +233,31 @@ def _clinic_faults(table: Mapping[str, Any]) -> list[Fault]:
     return faults + [
         Fault(f"clinic.{key}", problem) for key in ("name", "address") if (problem := _text(200)(clinic.get(key)))
     ]
+
+
+def by_slug(slug: str) -> Practice | None:
+    """The practice of this address, without its logo; one object for all pages, which they must leave as it is.
+
+    Each page asks whether it was changed, and reads it in whole only then.
+    """
+    if slug_problem(slug):
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT changed_at FROM booking_practice WHERE slug = %s", [slug])
+        version = cursor.fetchone()
+    known = _known.get(slug)
+    if version and (known is None or known[0] != version):
+        practice = Practice.objects.defer("logo").filter(slug=slug).first()
+        if practice is None:
+            return None
+        if len(_known) >= KNOWN:
+            _known.clear()
+        _known[slug] = known = (version, practice)
+    return known[1] if version and known else None
+
+
+KNOWN = 1000
+_known: dict[str, tuple[Any, Practice]] = {}
 
 
 def page_language(language: str) -> str:

@@ -1,6 +1,6 @@
 """Whole page or htmx part; the addresses of the wizard; the pages for when something is wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.template.loader import get_template
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language_info, override
 from django_htmx.middleware import HtmxDetails
 
@@ -89,14 +90,25 @@ def render_page(
     return response
 
 
-@lru_cache(maxsize=200)
-def days_of_times(practice: int, language: str, locale: str, days: tuple[Day, ...], **shown: Any) -> str:
-    """The days with their times, as HTML: most of a times page's work, and the same for everybody who looks.
+def days_of_times(days: Iterable[Day], own_slot_id: str, **shown: Any) -> SafeString:
+    """The days with their times, as HTML. `shown`: as `day_of_times` says. `own_slot_id`: what the patient holds."""
+    own = {own_slot_id}
+    return mark_safe(  # noqa: S308  a template wrote it
+        "".join(
+            day_of_times(day=day, own_slot_id=own_slot_id if own & {t.slot.id for t in day.times} else "", **shown)
+            for day in days
+        )
+    )
 
-    `practice` is its key. `shown`: the clinic's `zone` (equal moments look different in others), `shows_end`,
-    `any_provider`, `any_clinic`, and `own_slot_id` for a patient who holds one of them.
+
+@lru_cache(maxsize=1000)
+def day_of_times(**shown: Any) -> str:
+    """A day with its times: most of a times page's work, and the same for everybody who looks.
+
+    `shown`: `practice` (its key), `language`, `locale`, the `day`, the clinic's `zone` (equal moments look different
+    in others), `shows_end`, `any_provider`, `any_clinic`, and `own_slot_id` for a patient who holds one of them.
     """
-    return get_template("times/_days.html").render({"locale": locale, "days": days, **shown})
+    return get_template("times/_day.html").render(shown)
 
 
 def common(request: PatientRequest) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, ClassVar, Protocol
 from zoneinfo import ZoneInfo
 
@@ -487,6 +488,7 @@ class Unsupported(Exception):
 # --- Small helpers that every vendor needs ---------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=20_000)
 def local(naive: datetime, zone: ZoneInfo) -> datetime | None:
     """A vendor's wall-clock time with its zone attached, or None for an hour that the clocks skip.
 

@@ -37,7 +37,7 @@ from calendar import monthrange
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain
 from typing import Any, NoReturn
 from urllib.parse import quote, unquote
@@ -295,19 +295,22 @@ class Opus(Vendor):
         found: dict[str, Slot] = {}
         with understanding():
             for row in chain.from_iterable(pages):
-                slot = self._slot(row, search)
-                if slot and slot.start > now and search.first <= slot.start.date() <= search.last:
+                starts = _moment(row["Start"])
+                if not search.first <= starts.date() <= search.last:
+                    continue  # as most of a month, where a day is searched
+                slot = self._slot(row, starts, search)
+                if slot and slot.start > now:
                     found[slot.id] = slot
         return sorted(found.values(), key=lambda slot: (slot.start, slot.clinic_id, slot.provider_id or ""))
 
-    def _slot(self, row: Row, search: Search) -> Slot | None:
+    def _slot(self, row: Row, starts: datetime, search: Search) -> Slot | None:
         """None for a row of something else, and for a time that the clocks skip."""
         treatment, clinician, clinic = _number(row["TreatmentID"]), _number(row["ClinicianID"]), _text(row["ClinicID"])
         if treatment != search.service_id or search.clinic_id not in (None, clinic):
             return None
         if search.provider_id not in (None, clinician):
             return None
-        starts, ends = _moment(row["Start"]), _moment(row["End"])
+        ends = _moment(row["End"])
         if ends <= starts or not clinic:
             raise ValueError("a time without length or place")
         start, end = local(starts, self._zone), local(ends, self._zone)
@@ -410,15 +413,27 @@ def _text(value: object) -> str:
     return "" if value is None else str(value).strip()
 
 
+@lru_cache(maxsize=2000)
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
+
+
 def _is_number(text: str) -> bool:
     return re.fullmatch("[0-9]+", text) is not None
 
 
 def _number(value: object) -> str:
     """One of Opus's numbers, which may come as 3 or as "3", as text. Anything but a positive whole number raises."""
-    if not isinstance(value, int | str) or not _is_number(str(value)) or int(value) < 1:
+    if not isinstance(value, int | str):
         raise ValueError("a number was expected")
-    return str(int(value))
+    return _whole_number(str(value))
+
+
+@lru_cache(maxsize=2000)
+def _whole_number(text: str) -> str:
+    if not _is_number(text) or int(text) < 1:
+        raise ValueError("a number was expected")
+    return str(int(text))
 
 
 def _moment(text: str) -> datetime:
@@ -446,7 +461,7 @@ def _what_and_when(time_slot: Row) -> tuple[datetime, str, str, str]:
 
 
 def _slot_id(start: str, end: str, clinician: str, treatment: str, clinic: str) -> str:
-    return ",".join((start, end, clinician, treatment, quote(clinic, safe="")))
+    return ",".join((start, end, clinician, treatment, _quoted(clinic)))
 
 
 def _time_slot(slot_id: str) -> Row:

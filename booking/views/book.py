@@ -31,7 +31,7 @@ def hold(request: PatientRequest, practice: Practice) -> HttpResponse:
         return go(request, practice, where, missing="slot")
     wanted = catalogue.seen(practice, where, slot_id)  # before it is forgotten for being taken
     try:
-        held = holds.take(practice, language, where, slot_id, where.choice.held)
+        held = holds.take(practice, language, where, slot_id, where.choice.held, known=wanted)
     except SlotTaken as taken:
         return _other_times(request, practice, where, taken, where.choice.held, wanted)
     return see_other(_at("details", practice, language, held.token))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from io import StringIO
 
 import pytest
+from django.utils import timezone
 
 from booking.models import AuditEntry, Practice
 from tests.pages.conftest import Place, a_week
@@ -202,7 +203,7 @@ def test_no_line_of_the_log_holds_a_token_or_what_was_typed(opus: Place, console
 def test_no_line_of_the_log_holds_a_token_when_something_fails_on_our_side(opus: Place, console: StringIO) -> None:
     patient = opus.patient()
     review = opus.review(patient)
-    Practice.objects.update(timezone="Nowhere/Nowhere")
+    Practice.objects.update(timezone="Nowhere/Nowhere", changed_at=timezone.now())
     assert patient.open(review.path).status == 500
     written = console.getvalue()
     assert "Traceback" in written

@@ -116,7 +116,7 @@ def test_that_choice_can_be_taken_back(opus: Place) -> None:
 def test_a_time_outside_of_the_practices_rules_cannot_be_held_and_the_page_says_why(opus: Place) -> None:
     patient = opus.patient()
     page = times(opus, patient)
-    Practice.objects.update(rules={"lead_minutes": 60 * 24 * 60})
+    Practice.objects.update(rules={"lead_minutes": 60 * 24 * 60}, changed_at=timezone.now())
     page = patient.press(page, page.slots[0])
     assert "cannot be booked online" in page.one("h1").text
     assert not Booking.objects.filter(state=State.HELD).exists()
