@@ -6,6 +6,7 @@ The first answer closes it.
 
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 
 from django.db import connection
 from django.db.models import F
@@ -17,6 +18,10 @@ FAILURES = 6
 """In a row. A page that fails makes up to two calls, so three pages."""
 FIRST_PROBE_AFTER = timedelta(seconds=15)
 NEXT_PROBE_AFTER = timedelta(seconds=60)
+BELIEVED_SECONDS = 1.0
+"""So long a process does not ask again about a vendor that nobody had trouble with."""
+
+_well_until: dict[tuple[int, str], float] = {}
 
 
 @dataclass(slots=True)
@@ -28,6 +33,8 @@ class DatabaseBreaker:
     """Whether there were failures lately, as last seen: while there were none, an answer is not worth a write."""
 
     def admits(self, host: str) -> bool:
+        if _well_until.get((self.practice.pk, host), 0) > monotonic():
+            return True
         try:
             return self._admits(host)
         finally:
@@ -36,6 +43,8 @@ class DatabaseBreaker:
     def _admits(self, host: str) -> bool:
         circuit = Circuit.objects.filter(practice=self.practice, host=host).first()
         self.failing = circuit is not None and circuit.failures > 0
+        if not self.failing:
+            _well_until[self.practice.pk, host] = monotonic() + BELIEVED_SECONDS
         if circuit is None or circuit.failures < FAILURES:
             return True
         now = timezone.now()
@@ -46,6 +55,7 @@ class DatabaseBreaker:
         return bool(Circuit.objects.filter(pk=circuit.pk, probe_at=circuit.probe_at).update(probe_at=again))
 
     def failed(self, host: str) -> None:
+        _well_until.pop((self.practice.pk, host), None)
         try:
             self._failed(host)
         finally:

@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 import phonenumbers
 from babel.core import get_global
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
+from booking import sql
 from booking.circuits import DatabaseBreaker
 from booking.models import Practice, Turn, VendorMemory
 from vendors import VENDORS, connect
@@ -163,22 +164,22 @@ class DatabaseStore:
         release_connection()
 
     def forget(self, key: str) -> None:
-        VendorMemory.objects.filter(practice=self.practice, name=key).delete()
+        sql.run("DELETE FROM booking_vendormemory WHERE practice_id = %s AND name = %s", self.practice.pk, key)
         release_connection()
 
     def lease(self, key: str, seconds: float) -> bool:
         now = timezone.now()
-        VendorMemory.objects.filter(practice=self.practice, name=key, ends_at__lte=now).delete()
-        try:
-            with transaction.atomic():
-                VendorMemory.objects.create(
-                    practice=self.practice, name=key, value="leased", ends_at=now + timedelta(seconds=seconds)
-                )
-        except IntegrityError:
-            return False
-        finally:
-            release_connection()
-        return True
+        ends_at = now + timedelta(seconds=seconds)
+        leased = sql.run(
+            """
+            INSERT INTO booking_vendormemory (practice_id, name, value, ends_at) VALUES (%s, %s, '', %s)
+            ON CONFLICT (practice_id, name) DO UPDATE SET value = '', ends_at = excluded.ends_at
+            WHERE booking_vendormemory.ends_at <= %s
+            """,
+            *(self.practice.pk, key, ends_at, now),
+        )
+        release_connection()
+        return leased == 1
 
 
 # --- A connection's fields, from the vendor's own dataclass ----------------------------------------------------------

@@ -5,6 +5,7 @@ lease. What is older is answered where the vendor is in trouble or slow, and say
 """
 
 import contextvars
+import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -16,10 +17,10 @@ from time import monotonic, sleep
 from typing import Any
 
 import msgspec
-from django.db import IntegrityError, connection, transaction
+from django.db import connection
 from django.utils import timezone
 
-from booking import audit, connections
+from booking import audit, connections, sql
 from booking.models import Practice, Snapshot
 from vendors.base import UnexpectedResponse, VendorUnavailable
 
@@ -128,19 +129,17 @@ def rows(practice: Practice, kind: Kind[Any], prefix: str) -> list[tuple[Snapsho
 
 def keep[T](practice: Practice, kind: Kind[T], name: str, about: dict[str, str], value: T, read_at: datetime) -> None:
     """Keep what was asked for at `read_at`, unless something younger is kept already."""
-    values = {
-        "value": msgspec.json.encode(value).decode(),
-        "read_at": read_at,
-        "whole_read_at": read_at,
-        "about": about,
-    }
-    changed = Snapshot.objects.filter(practice=practice, name=name, read_at__lte=read_at).update(**values)
-    if not changed:
-        try:
-            with transaction.atomic():
-                Snapshot.objects.create(practice=practice, name=name, asked_at=read_at, **values)
-        except IntegrityError:  # another process kept a younger reading, or the same
-            pass
+    sql.run(
+        """
+        INSERT INTO booking_snapshot (practice_id, name, about, value, read_at, whole_read_at, asked_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s)
+        ON CONFLICT (practice_id, name) DO UPDATE
+        SET about = excluded.about, value = excluded.value,
+            read_at = excluded.read_at, whole_read_at = excluded.whole_read_at
+        WHERE booking_snapshot.read_at <= excluded.read_at
+        """,
+        *(practice.pk, name, json.dumps(about), msgspec.json.encode(value).decode(), read_at, read_at, read_at),
+    )
 
 
 def replace[T](row: Snapshot, kind: Kind[T], value: T, read_at: datetime) -> None:

@@ -13,9 +13,9 @@ from django.conf import settings
 from django.conf.locale import LANG_INFO
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator, validate_email
-from django.db import connection, transaction
+from django.db import transaction
 
-from booking import audit, look, rules
+from booking import audit, look, rules, sql
 from booking.connections import Fault, read_connection
 from booking.models import Online, Practice
 from vendors import VENDORS
@@ -242,9 +242,7 @@ def by_slug(slug: str) -> Practice | None:
     """
     if slug_problem(slug):
         return None
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT changed_at FROM booking_practice WHERE slug = %s", [slug])
-        version = cursor.fetchone()
+    version = sql.rows("SELECT changed_at FROM booking_practice WHERE slug = %s", slug)
     known = _known.get(slug)
     if version and (known is None or known[0] != version):
         practice = Practice.objects.defer("logo").filter(slug=slug).first()

@@ -12,7 +12,7 @@ from django.tasks import TaskResultStatus, task
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from booking import emails
+from booking import emails, sql
 from booking.models import Booking, Letter, Report
 
 log = logging.getLogger(__name__)
@@ -27,9 +27,12 @@ def post(booking: Booking, kind: str, about: str = "") -> None:
     """Have this letter sent once the transaction is committed. A second one of its kind about the same is not made."""
     if not booking.details.get("email"):
         return
-    letter, new = Letter.objects.get_or_create(booking=booking, kind=kind, about=about)
-    if new:
-        send_letter.enqueue(letter.pk, 0)
+    new = sql.rows(
+        "INSERT INTO booking_letter (booking_id, kind, about) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING RETURNING id",
+        *(booking.pk, kind, about),
+    )
+    for (letter,) in new:
+        send_letter.enqueue(letter, 0)
 
 
 @task()
