@@ -435,9 +435,7 @@ class ReportAdmin(ReadOnly):
 
     @admin.display(description=_("to be done by hand"))
     def by_hand(self, report: Report) -> str:
-        unknown = _("look whether it is there, for its answer never reached us")
-        lines = report.found["by_hand"]
-        return "; ".join(f"{reference}: {unknown if what == 'unknown' else what}" for reference, what in lines)
+        return "; ".join(f"{reference}: {what}" for reference, what in report.by_hand)
 
     @admin.display(description=_("could not be compared"))
     def not_compared(self, report: Report) -> str:

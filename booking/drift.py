@@ -55,7 +55,9 @@ def compare_due(practice: Practice) -> None:
     if not vendor_for(practice, budget=COMPARE_SECONDS).capabilities.standing:
         due().filter(practice=practice).update(compare_at=F("start"))  # it cannot be compared at all
         return
-    for booking in due().filter(practice=practice).select_related("practice").order_by("start")[:AT_ONCE]:
+    for booking in (
+        due().filter(practice=practice).select_related("practice").defer("practice__logo").order_by("start")[:AT_ONCE]
+    ):
         if compare(booking) is Finding.UNREACHABLE:
             # The others of this practice would fare the same.
             due().filter(practice=practice).update(compare_at=timezone.now() + AFTER_TROUBLE)

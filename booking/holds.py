@@ -118,12 +118,18 @@ def release(booking: Booking, *, because: str = "", keep_details: bool = True) -
     return released
 
 
+def can_be_extended(booking: Booking) -> bool:
+    """Now, or later on the same page: right after a time is held there is nothing to gain yet."""
+    kept_until = booking.reserved_until if booking.reservation_id else None
+    gains = kept_until is None or kept_until - booking.held_until >= LEAST_GAIN
+    return _is_held(booking) and booking.renewals < RENEWALS and gains
+
+
 def extended_until(booking: Booking) -> datetime | None:
     """Until when the hold would last if it were prolonged now; None where it cannot be, or would gain too little."""
-    now = timezone.now()
-    if not _is_held(booking) or booking.renewals >= RENEWALS:
+    if not can_be_extended(booking):
         return None
-    end = now + timedelta(seconds=settings.HOLD_SECONDS)
+    end = timezone.now() + timedelta(seconds=settings.HOLD_SECONDS)
     if booking.reservation_id and booking.reserved_until:
         end = min(end, booking.reserved_until)
     return end if end - booking.held_until >= LEAST_GAIN else None

@@ -5,6 +5,7 @@ from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from booking.encryption import EncryptedJSONField
@@ -310,6 +311,12 @@ class Report(models.Model):
 
     def __str__(self) -> str:
         return f"{self.practice} {self.day}"
+
+    @property
+    def by_hand(self) -> list[tuple[str, str]]:
+        """Reference and what there is to do about it, in words."""
+        unknown = gettext("look whether it is there, for its answer never reached us")
+        return [(reference, unknown if what == "unknown" else what) for reference, what in self.found["by_hand"]]
 
 
 class VendorMemory(models.Model):

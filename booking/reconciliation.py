@@ -34,7 +34,9 @@ def settle_due(practice: Practice) -> int:
     A mistake of ours about one booking leaves none of the others unsettled; it is raised when all were looked at.
     """
     settled, mistakes = 0, []
-    for booking in due().filter(practice=practice).order_by("look_at").select_related("practice")[:100]:
+    for booking in (
+        due().filter(practice=practice).order_by("look_at").select_related("practice").defer("practice__logo")[:100]
+    ):
         try:
             settled += settle(booking)
         except Exception as mistake:
@@ -110,7 +112,7 @@ def last_looks_due() -> QuerySet[Booking]:
 
 def last_looks(practice: Practice) -> None:
     """Before such a hold is given up, the vendor is asked: some refuse what they did."""
-    for booking in last_looks_due().filter(practice=practice).select_related("practice")[:100]:
+    for booking in last_looks_due().filter(practice=practice).select_related("practice").defer("practice__logo")[:100]:
         try:
             found = vendor_for(practice, budget=LOOK_SECONDS).find(booking.request())
         except VendorError as error:

@@ -37,7 +37,12 @@ def post(booking: Booking, kind: str, about: str = "") -> None:
 
 @task()
 def send_letter(letter_id: int, tried: int) -> None:
-    letter = Letter.objects.select_related("booking__practice").filter(pk=letter_id, sent_at=None).first()
+    letter = (
+        Letter.objects.select_related("booking__practice")
+        .defer("booking__practice__logo")
+        .filter(pk=letter_id, sent_at=None)
+        .first()
+    )
     if letter is None or not letter.booking.details.get("email"):
         return  # sent already, or the patient is forgotten
     try:
@@ -53,7 +58,9 @@ def send_letter(letter_id: int, tried: int) -> None:
 
 @task()
 def send_report(report_id: int, tried: int) -> None:
-    report = Report.objects.select_related("practice").filter(pk=report_id, sent_at=None).first()
+    report = (
+        Report.objects.select_related("practice").defer("practice__logo").filter(pk=report_id, sent_at=None).first()
+    )
     if report is None or not report.practice.email:
         return
     try:

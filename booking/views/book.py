@@ -217,14 +217,7 @@ def _around_booking(request: PatientRequest, practice: Practice, booking: Bookin
         name: _at(name, practice, language, token)
         for name in ("details", "confirm", "release", "extend", "booking", "calendar")
     }
-    return {"booking": booking, "summary": rows, "at": at, "extendable": _can_be_extended(booking)}
-
-
-def _can_be_extended(booking: Booking) -> bool:
-    """Now, or later on the same page: right after a time is held there is nothing to gain yet."""
-    limit = booking.reserved_until if booking.reservation_id else None
-    gain_left = limit is None or limit - booking.held_until >= holds.LEAST_GAIN
-    return booking.state == State.HELD and booking.renewals < holds.RENEWALS and gain_left
+    return {"booking": booking, "summary": rows, "at": at, "extendable": holds.can_be_extended(booking)}
 
 
 def _typed(form: DetailsForm) -> list[tuple[str, str]]:
