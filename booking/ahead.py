@@ -19,6 +19,8 @@ from booking.steps import ANY, Choice, Position, Step
 from vendors.base import Offer, ProviderChoice, Service, Vendor, VendorError
 
 VISITED_WITHIN = timedelta(minutes=3)
+ASKED_WITHIN = timedelta(seconds=90)
+"""Times that one visitor looked at once are read again twice, and then no more: most look on elsewhere."""
 TIMES_AGAIN_AFTER = timedelta(seconds=35)
 """Well before `catalogue.TIMES.fresh`, so that a page finds them fresh."""
 LISTS_AGAIN_AFTER = timedelta(minutes=4)
@@ -54,7 +56,7 @@ def expect(practice: Practice) -> None:
 def _again(practice: Practice, ends: float) -> None:
     now = timezone.now()
     asked = Snapshot.objects.filter(practice=practice, asked_at__gt=now - VISITED_WITHIN)
-    old_times = Q(name__startswith="times ", read_at__lt=now - TIMES_AGAIN_AFTER)
+    old_times = Q(name__startswith="times ", read_at__lt=now - TIMES_AGAIN_AFTER, asked_at__gt=now - ASKED_WITHIN)
     old_lists = ~Q(name__startswith="times ") & Q(read_at__lt=now - LISTS_AGAIN_AFTER)
     due = list(asked.filter(old_times | old_lists).exclude(about={}).defer("value").order_by("read_at"))
     vendor = connections.vendor_for(practice, budget=READ_SECONDS)
@@ -115,7 +117,7 @@ def _expect(practice: Practice, ends: float) -> None:
                 catalogue.week(practice, language, where)
         else:  # it stays fresh as long as the practice has visitors
             now = timezone.now()
-            there.filter(asked_at__lt=now - VISITED_WITHIN / 2).update(asked_at=now)
+            there.filter(asked_at__lt=now - ASKED_WITHIN / 2).update(asked_at=now)
 
 
 def _positions(service: Service, offers: list[Offer]) -> Iterator[Position]:

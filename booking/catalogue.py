@@ -25,7 +25,10 @@ OFFERS = kept.Kind(list[Offer], fresh=timedelta(minutes=5), stale=timedelta(hour
 def _in_zone(practice: Practice, slots: list[Slot]) -> list[Slot]:
     """JSON keeps the offset of a time, and loses its zone."""
     zone = practice.zone
-    return [replace(slot, start=slot.start.astimezone(zone), end=slot.end.astimezone(zone)) for slot in slots]
+    for slot in slots:  # they were made a moment ago, and nobody has them yet
+        object.__setattr__(slot, "start", slot.start.astimezone(zone))
+        object.__setattr__(slot, "end", slot.end.astimezone(zone))
+    return slots
 
 
 TIMES = kept.Kind(list[Slot], fresh=timedelta(minutes=1), stale=timedelta(minutes=5), completed=_in_zone)
@@ -118,7 +121,7 @@ def position(practice: Practice, language: str, choice: Choice) -> Position:
         lambda chosen, questions: is_screened(practice, chosen, questions),
     )
     as_of = min(ages)
-    return where if as_of > timezone.now() - SERVICES.fresh else replace(where, as_of=as_of)
+    return replace(where, read_at=tuple(ages), as_of=as_of if as_of <= timezone.now() - SERVICES.fresh else None)
 
 
 def visited(practice: Practice) -> None:

@@ -19,9 +19,15 @@ FAILURES = 6
 FIRST_PROBE_AFTER = timedelta(seconds=15)
 NEXT_PROBE_AFTER = timedelta(seconds=60)
 BELIEVED_SECONDS = 1.0
-"""So long a process does not ask again about a vendor that nobody had trouble with."""
+"""So long a process does not ask again about a vendor that nobody had trouble with, or that is left in peace."""
 
 _well_until: dict[tuple[int, str], float] = {}
+_refused_until: dict[int, float] = {}
+
+
+def refused_lately(practice: Practice) -> bool:
+    """Whether this process was told a moment ago that a vendor of this practice is left in peace."""
+    return _refused_until.get(practice.pk, 0) > monotonic()
 
 
 @dataclass(slots=True)
@@ -49,6 +55,7 @@ class DatabaseBreaker:
             return True
         now = timezone.now()
         if circuit.probe_at > now:
+            _refused_until[self.practice.pk] = monotonic() + BELIEVED_SECONDS
             return False
         # Of all that come now, one tries it.
         again = now + NEXT_PROBE_AFTER

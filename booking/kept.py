@@ -8,7 +8,7 @@ import contextvars
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,16 +18,18 @@ from typing import Any
 
 import msgspec
 from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 
-from booking import audit, connections, sql
+from booking import audit, circuits, connections, sql
 from booking.models import Practice, Snapshot
 from vendors.base import UnexpectedResponse, VendorUnavailable
 
 PATIENCE = 2.0
 """Seconds that a page waits for a reading while it has an older one to show."""
 ASKED_EVERY = timedelta(seconds=15)
-POLL = 0.05
+FIRST_POLL, LAST_POLL = 0.03, 0.5
+"""Seconds between two looks whether another process's reading has arrived: ever fewer, for a vendor may hang."""
 PARSED_KEPT = 300
 
 _readers = ThreadPoolExecutor(64, thread_name_prefix="reading")
@@ -79,6 +81,10 @@ def get[T](
         if there.is_younger_than(kind.fresh):
             return there
     older = found.get(name)
+    if circuits.refused_lately(practice):
+        if older is None:
+            raise VendorUnavailable("in trouble, and left in peace for a while", retry_after=15)
+        return older
     if older is None:
         return _once_for_all(practice, kind, name, about, read)
     try:
@@ -121,10 +127,12 @@ def last[T](practice: Practice, kind: Kind[T], name: str) -> T | None:
     return value
 
 
-def rows(practice: Practice, kind: Kind[Any], prefix: str) -> list[tuple[Snapshot, Any]]:
-    """All that is kept under names with this beginning, however old."""
+def rows(practice: Practice, kind: Kind[Any], prefix: str) -> Iterator[tuple[Snapshot, Any]]:
+    """All that is kept under names with this beginning, however old; first what pages asked for last."""
     found = Snapshot.objects.filter(practice=practice, name__startswith=prefix).defer("value", "about")
-    return [(row, value) for row in found if (value := _parsed(practice, row, kind)) is not None]
+    for row in found.order_by(F("asked_at").desc(nulls_last=True)):
+        if (value := _parsed(practice, row, kind)) is not None:
+            yield row, value
 
 
 def keep[T](practice: Practice, kind: Kind[T], name: str, about: dict[str, str], value: T, read_at: datetime) -> None:
@@ -207,9 +215,11 @@ def _by_one_process[T](
     store = connections.DatabaseStore(practice)
     lease = f"reading {sha256(name.encode()).hexdigest()}"
     begun = timezone.now()
+    poll = FIRST_POLL
     ends = monotonic() + max(connections.page_seconds_left(), 0)
     while not store.lease(lease, seconds=max(ends - monotonic(), 1.0)):
-        sleep(POLL)
+        sleep(poll)
+        poll = min(poll * 1.5, LAST_POLL)
         there = find(practice, {name: kind}).get(name)
         if there and there.read_at > begun - kind.fresh:
             return there

@@ -1,15 +1,17 @@
 """Whole page or htmx part; the addresses of the wizard; the pages for when something is wrong."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.core.cache import caches
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.template.loader import get_template
+from django.template.loader import get_template, render_to_string
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.safestring import SafeString, mark_safe
@@ -77,17 +79,46 @@ def wishes(choice: Choice) -> dict[str, Any]:
 
 
 def render_page(
-    request: PatientRequest, folder: str, context: Mapping[str, Any], *, part: str = "", status: int = 200
+    request: PatientRequest,
+    folder: str,
+    context: Mapping[str, Any],
+    *,
+    part: str = "",
+    status: int = 200,
+    same_while: tuple[object, ...] = (),
 ) -> HttpResponse:
-    """The page of that folder, or only its part where htmx asks for that. A history restore gets the whole page."""
+    """The page of that folder, or only its part where htmx asks for that. A history restore gets the whole page.
+
+    `same_while`: the page is the same for all who open this address while this is equal, and is rendered once for them.
+    """
     htmx = request.htmx
     only_part = bool(part) and bool(htmx) and not htmx.history_restore_request and not htmx.boosted
     template = f"{folder}/{part if only_part else 'page'}.html"
     stage = STAGES.get(context.get("step", ""))
-    response = render(request, template, {**common(request), "stage": stage, **context}, status=status)
+    shown = {**common(request), "stage": stage, **context}
+    if same_while:
+        html = _once(request, same_while, lambda: render_to_string(template, shown, request))
+        response = HttpResponse(html, status=status)
+    else:
+        response = render(request, template, shown, status=status)
     patch_vary_headers(response, ["HX-Request"])
     response.headers.setdefault("Cache-Control", "private, no-cache")
     return response
+
+
+LONGEST_KEPT = 400
+"""Characters of an address. Ours are shorter, and whoever makes up long ones shall not fill the memory with pages."""
+
+
+def _once(request: PatientRequest, same_while: tuple[object, ...], rendered: Callable[[], str]) -> str:
+    """What is the same for all who open this address while this is equal. Nothing that holds a token is kept."""
+    practice, address = request.practice or None, request.get_full_path()
+    tells_who = "/booking/" in address or "held=" in address
+    if practice is None or request.method != "GET" or tells_who or len(address) > LONGEST_KEPT:
+        return rendered()
+    asked = (address, request.language, in_a_frame(request), "Sec-Fetch-Dest" in request.headers)
+    key = sha256(repr((practice.pk, practice.changed_at, asked, same_while)).encode()).hexdigest()
+    return str(caches["template_fragments"].get_or_set(key, rendered, 3600))
 
 
 def days_of_times(days: Iterable[Day], own_slot_id: str, **shown: Any) -> SafeString:
@@ -184,7 +215,9 @@ def render_problem(request: PatientRequest, kind: str, *, status: int) -> HttpRe
     """A page that says what is wrong and what to do, in the practice's look where the practice is known."""
     returnable = request.method == "GET" or "/booking/" in request.path_info
     context = {"kind": kind, "again": request.get_full_path() if returnable else ""}
-    return render(request, "trouble/page.html", {**common(request), **context}, status=status)
+    shown = {**common(request), **context}
+    html = _once(request, ("problem", *context.values()), lambda: render_to_string("trouble/page.html", shown, request))
+    return HttpResponse(html, status=status)
 
 
 def not_found(request: PatientRequest, exception: Exception) -> HttpResponse:

@@ -95,7 +95,14 @@ elif _database["ENGINE"] == "django.db.backends.postgresql":
     _database["CONN_MAX_AGE"] = 0
     _database["CONN_HEALTH_CHECKS"] = True  # else the first patients after its restart get dead connections
     _database["OPTIONS"] = {"pool": {"min_size": 2, "max_size": 12, "timeout": 15}}
-CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
+CACHES = {
+    "default": env.cache_url("CACHE_URL", default="locmemcache://"),
+    "template_fragments": {  # what is the same for all visitors, for `{% cache %}` and pages; each process has its own
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "template fragments",
+        "OPTIONS": {"MAX_ENTRIES": 3000},
+    },
+}
 _mail = env.email_url("EMAIL_URL", default="smtp://localhost:25")
 MAILERS = {
     "default": {

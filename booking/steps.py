@@ -80,6 +80,8 @@ class Position:
     """The step whose id in the address is unknown, if one is."""
     as_of: datetime | None = None
     """Since when what is offered could not be read anew, where that is so."""
+    read_at: tuple[datetime, ...] = ()
+    """When the lists that all this was found in were read: while these are the same, so is what is offered."""
 
     @property
     def here(self) -> Sequence[Offer]:

@@ -299,7 +299,7 @@ def _render_step(request: PatientRequest, folder: str, practice: Practice, where
         ]
         context["any_address"] = _onward(practice, language, where, provider="any") if where.any_provider else ""
         context["several_clinics"] = len(where.here) > 1
-    return render_page(request, folder, context)
+    return render_page(request, folder, context, same_while=(where.read_at, where.as_of))
 
 
 def _groups(practice: Practice, language: str, where: Position) -> list[dict[str, Any]]:

@@ -42,6 +42,7 @@ def main() -> None:
             "the web server as in `make serve`; vendors, patients, database and worker on the same cores",
         )
         for name in parts:
+            system.rows.ask("forget_visits")
             PARTS[name](system, table, options, _new(folder, name))
         broken = system.vendor.ask("breaches")
         if broken:

@@ -30,8 +30,8 @@ LINK = re.compile(r"<a\b[^>]*\bdata-(?:service|clinic|provider)=[^>]*>")
 SLOT = re.compile(r'<button\b[^>]*\bname="slot"[^>]*>')
 FIELD = re.compile(r"<(?:input|textarea|select)\b[^>]*>")
 ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
-RETRY = 5.0
-"""Seconds after which a patient tries again who was told that the vendor is in trouble."""
+RETRY = (2.5, 7.5)
+"""Seconds after which a patient tries again who was told that the vendor is in trouble. Not all at the same moment."""
 PATIENCE = 60.0
 LONGEST_WAY = 40
 """Steps of a journey, also of one whose times are often gone."""
@@ -277,7 +277,7 @@ def journeys(
                 browser.close()
             row["seconds"], row["pages"] = time.monotonic() - begun, len(browser.pages) - first_page
             done.append(row)
-            time.sleep(RETRY if row["ended"] != "confirmed" else think)
+            time.sleep(dice.uniform(*RETRY) if row["ended"] != "confirmed" else think)
         browser.close()
 
     _all(patients, patient)
@@ -313,7 +313,7 @@ def visits(
                 status = wire = 0
             page = browser.pages[-1]
             found.append([number, page.kind, page.start, page.seconds, status, wire])
-            time.sleep(RETRY if status == 503 else think)
+            time.sleep(random.uniform(*RETRY) if status == 503 else think)
         browser.close()
 
     _all(len(addresses), patient)

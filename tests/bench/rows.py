@@ -54,6 +54,11 @@ def forget_readings() -> int:
     return Snapshot.objects.all().delete()[0]
 
 
+def forget_visits() -> int:
+    """As if nobody had looked at any practice for long: the worker reads nothing ahead for what was measured before."""
+    return Practice.objects.update(visited_at=None)
+
+
 def database() -> str:
     """Its name and version."""
     with connection.cursor() as cursor:
@@ -183,6 +188,7 @@ if __name__ == "__main__":
         {
             "load": load,
             "forget_readings": forget_readings,
+            "forget_visits": forget_visits,
             "database": database,
             "fill": fill,
             "queries": queries,

@@ -73,7 +73,7 @@ def test_what_is_young_is_not_read_again(visited: Practice, diary: Diary) -> Non
 def test_what_nobody_asked_for_lately_is_left_alone(visited: Practice, diary: Diary) -> None:
     catalogue.week(visited, "en", stand(visited, provider="bo", day=timezone.now().date() + timedelta(days=20)))
     read(visited)
-    Snapshot.objects.filter(name__contains=" bo ").update(asked_at=ago(minutes=4))
+    Snapshot.objects.filter(name__contains=" bo ").update(asked_at=ago(minutes=2))
     older(seconds=40)
     diary.requests.clear()
     read(visited)

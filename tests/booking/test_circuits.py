@@ -1,12 +1,13 @@
 """booking/circuits.py: a vendor in trouble is left in peace, by all processes together."""
 
+import time
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from booking import connections, practices
-from booking.circuits import FAILURES, DatabaseBreaker
+from booking import catalogue, connections, practices
+from booking.circuits import BELIEVED_SECONDS, FAILURES, DatabaseBreaker
 from booking.models import Circuit, Practice
 from vendors.base import AuthenticationFailed, VendorUnavailable
 from vendors.sandbox.opus import OpusSandbox
@@ -96,3 +97,23 @@ def test_one_practice_in_trouble_leaves_another_alone(practice, sandbox):
     with other.serve() as address:
         practices.load_tables([other.practice(address) | {"slug": "another"}], actor="command")
         assert ask(Practice.objects.get(slug="another"))
+
+
+def test_what_other_processes_found_is_known_a_second_later(practice, sandbox):
+    assert ask(practice)
+    Circuit.objects.create(
+        practice=practice,
+        host=practice.connection["base_url"].split("/")[2],
+        failures=FAILURES,
+        probe_at=timezone.now() + timedelta(minutes=1),
+    )
+    assert ask(practice), "within the second, nobody is asked"
+    time.sleep(BELIEVED_SECONDS + 0.1)
+    assert not ask(practice)
+
+
+def test_while_it_is_left_in_peace_nobody_queues_to_ask_it(practice, sandbox, django_assert_num_queries):
+    open_it(practice, sandbox)
+    assert not ask(practice)
+    with django_assert_num_queries(1), pytest.raises(VendorUnavailable):  # whether something is kept, and no lease
+        catalogue.services(practice, "en")

@@ -21,6 +21,14 @@ def test_a_move_changes_the_state_and_what_goes_with_it(booking: Booking) -> Non
     assert entries(booking)[-1] == ("patient", "booking released", "why")
 
 
+def test_after_a_move_the_booking_in_memory_is_the_one_in_the_database(booking: Booking) -> None:
+    changes = {"checking_since": ago(seconds=3), "details": {"email": "a@b.example"}, "refused_fields": ["phone"]}
+    assert lifecycle.move(booking, State.HELD, State.CHECKING, actor="patient", **changes)
+    stored = Booking.objects.get(pk=booking.pk)
+    for field in Booking._meta.concrete_fields:
+        assert getattr(booking, field.attname) == getattr(stored, field.attname), field.attname
+
+
 def test_a_move_says_when_it_was(booking: Booking) -> None:
     change(booking, changed_at=ago(days=1))
     lifecycle.move(booking, State.HELD, State.EXPIRED, actor="worker")

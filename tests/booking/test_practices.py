@@ -96,6 +96,21 @@ def test_loading_twice_changes_nothing() -> None:
 
 
 @pytest.mark.django_db
+def test_a_page_reads_a_practice_in_whole_only_after_a_change(django_assert_num_queries: Any) -> None:
+    load(GOOD)
+    first = practices.by_slug("norrmalm")
+    with django_assert_num_queries(1):
+        assert practices.by_slug("norrmalm") is first
+    load(changed("Norrmalms", "Vasastans"))
+    again = practices.by_slug("norrmalm")
+    assert first is not None
+    assert again is not None
+    assert (first.name, again.name) == ("Norrmalms Tandvård", "Vasastans Tandvård")
+    Practice.objects.all().delete()
+    assert practices.by_slug("norrmalm") is None
+
+
+@pytest.mark.django_db
 def test_a_change_is_made_and_written_down_by_the_names_of_what_changed() -> None:
     load(GOOD)
     other = changed('"+46 8 123 45 67"', '"+46 8 765 43 21"').replace("a very secret key", "another secret key")

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from booking import tokens
-from booking.models import Booking, Practice
+from booking.models import Booking, BookingToken, Practice
 from tests.booking.journey import free, hold
 from tests.fake_vendor import Diary
 
@@ -32,6 +32,16 @@ def test_a_token_finds_its_booking(practice: Practice, booking: Booking) -> None
     row = tokens.find(practice, tokens.issue(booking, personal=False))
     assert row is not None
     assert row.booking == booking
+
+
+def test_the_booking_that_it_finds_is_whole_and_knows_its_practice(practice: Practice, booking: Booking) -> None:
+    row = tokens.find(practice, tokens.issue(booking, personal=True))
+    assert row is not None
+    stored = Booking.objects.get(pk=booking.pk)
+    for field in Booking._meta.concrete_fields:
+        assert getattr(row.booking, field.attname) == getattr(stored, field.attname), field.attname
+    assert row.booking.practice is practice
+    assert row == BookingToken.objects.get(booking=booking, personal=True)
 
 
 def test_the_token_itself_is_not_stored(booking: Booking) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from io import StringIO
 
 import pytest
+from django.core.cache import caches
 from django.utils import timezone
 
 from booking.models import AuditEntry, Practice
@@ -198,6 +199,16 @@ def test_no_line_of_the_log_holds_a_token_or_what_was_typed(opus: Place, console
     for typed in (digits, digits[2:], *opus.details.values()):
         assert typed not in written
     assert "127.0.0.1" not in written, "no address, for some vendors take a patient in the query"
+
+
+def test_no_page_that_holds_a_token_is_kept_in_memory(opus: Place) -> None:
+    patient = opus.patient()
+    review = opus.review(patient)
+    assert patient.open(review.path + "nothing/").status == 404
+    assert patient.open(f"/norrmalm/en/?held={review.token}").status == 200
+    kept = list(vars(caches["template_fragments"])["_cache"].values())
+    assert kept, "the pages of choices are kept"
+    assert not [page for page in kept if review.token.encode() in page]
 
 
 def test_no_line_of_the_log_holds_a_token_when_something_fails_on_our_side(opus: Place, console: StringIO) -> None:

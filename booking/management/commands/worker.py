@@ -1,6 +1,7 @@
 """The background work, until it is told to stop."""
 
 import logging
+import os
 import signal
 import threading
 from argparse import ArgumentParser
@@ -13,6 +14,9 @@ from booking import due
 
 log = logging.getLogger(__name__)
 
+LESS_URGENT = 5
+"""Added to its niceness: where it shares the processors with the web server, pages come before reading ahead."""
+
 
 class Command(BaseCommand):
     help = "Does the work that is due: bookings of unknown outcome, holds that ran out, forgetting."
@@ -24,6 +28,7 @@ class Command(BaseCommand):
         if options["once"]:
             due.do_all()
             return
+        os.nice(LESS_URGENT)
         work = due.Work()
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
