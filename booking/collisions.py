@@ -49,10 +49,11 @@ def known(bookings: QuerySet[Booking]) -> list[Booking]:
 
 def collides(slot: Slot, others: Iterable[Booking]) -> bool:
     """Whether this slot goes beyond the places of something it occupies, were it taken beside the others."""
+    near = [other for other in others if other.start < slot.end and slot.start < other.end]
+    if not near:
+        return False
     for name in slot.occupies:
-        overlapping = [
-            other for other in others if name in other.occupies and other.start < slot.end and slot.start < other.end
-        ]
+        overlapping = [other for other in near if name in other.occupies]
         places = min([slot.places, *(other.places for other in overlapping)])
         for instant in {slot.start, *(other.start for other in overlapping if other.start > slot.start)}:
             running = sum(other.start <= instant < other.end for other in overlapping)
@@ -73,5 +74,15 @@ def without_held(
     others = overlapping(living(practice, read_at), min(s.start for s in slots), max(s.end for s in slots))
     if own:
         others = others.exclude(pk=own.pk)
-    taken = known(others)
-    return [slot for slot in slots if not collides(slot, taken)]
+    on_what: dict[str, dict[int, Booking]] = {}
+    for other in known(others):
+        for name in other.occupies:
+            on_what.setdefault(name, {})[other.pk] = other
+    free = []
+    for slot in slots:
+        beside: dict[int, Booking] = {}
+        for name in slot.occupies:
+            beside |= on_what.get(name, {})
+        if not collides(slot, beside.values()):
+            free.append(slot)
+    return free

@@ -165,3 +165,12 @@ def test_another_practices_bookings_are_none_of_ours(practice: Practice, make_pr
 
 def test_no_times_are_no_times(practice: Practice) -> None:
     assert collisions.without_held(practice, []) == []
+
+
+def test_a_booking_that_shares_two_things_with_a_slot_counts_once(practice: Practice) -> None:
+    other = row(practice, State.HELD)
+    Booking.objects.filter(pk=other.pk).update(occupies=["anna", "chair 1"], places=2)
+    shared = at("9:00", "10:00", "anna", "chair 1", places=2)
+    assert collisions.without_held(practice, [shared]) == [shared]
+    row(practice, State.HELD)
+    assert collisions.without_held(practice, [shared]) == []
