@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import MISSING, dataclass, fields
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -90,11 +91,16 @@ def vendor_for(practice: Practice, *, budget: float | None = None) -> Vendor:
 
 def country_of(practice: Practice) -> str:
     """ISO 3166-1 alpha-2, from the practice's phone number where that is international, else from its time zone."""
+    return _country_of(practice.phone, practice.timezone)
+
+
+@lru_cache(maxsize=1000)
+def _country_of(phone: str, zone: str) -> str:
     try:
-        region = phonenumbers.region_code_for_number(phonenumbers.parse(practice.phone))
+        region = phonenumbers.region_code_for_number(phonenumbers.parse(phone))
     except phonenumbers.NumberParseException:
         region = None
-    return region or get_global("zone_territories").get(practice.timezone, "SE")
+    return region or get_global("zone_territories").get(zone, "SE")
 
 
 def release_connection() -> None:

@@ -103,36 +103,35 @@ def find(practice: Practice, kinds: Mapping[str, Kind[Any]]) -> dict[str, Readin
     """What is kept under these names, unless it is too old to be shown. Remembers that a page asked for it."""
     found = {}
     now = timezone.now()
-    # As it is written, and not by the ORM: every page asks it, and composing it took longer than its answer.
     names = ", ".join(["%s"] * len(kinds))
-    query = f"SELECT {_COLUMNS} FROM booking_snapshot WHERE practice_id = %s AND name IN ({names})"  # noqa: S608
-    for row in Snapshot.objects.raw(query, [practice.pk, *kinds]):
-        kind = kinds[row.name]
-        if row.read_at <= now - kind.stale or (value := _parsed(practice, row, kind)) is None:
+    known = sql.rows(
+        f"SELECT id, name, read_at, asked_at FROM booking_snapshot WHERE practice_id = %s AND name IN ({names})",  # noqa: S608
+        *(practice.pk, *kinds),
+    )
+    for key, name, was_read, was_asked in known:
+        kind, read_at = kinds[name], sql.moment(was_read)
+        if read_at <= now - kind.stale or (there := _parsed(practice, key, read_at, kind)) is None:
             continue
-        found[row.name] = Reading(value, row.read_at)
-        if row.asked_at is None or row.asked_at < now - ASKED_EVERY:
-            Snapshot.objects.filter(pk=row.pk).update(asked_at=now)
+        found[name] = there
+        if was_asked is None or sql.moment(was_asked) < now - ASKED_EVERY:
+            Snapshot.objects.filter(pk=key).update(asked_at=now)
     return found
-
-
-_COLUMNS = "id, practice_id, name, read_at, whole_read_at, asked_at"
-"""All but what is long."""
 
 
 def last[T](practice: Practice, kind: Kind[T], name: str) -> T | None:
     """What was kept last under this name, however old."""
     row = Snapshot.objects.filter(practice=practice, name=name).defer("value", "about").first()
-    value: T | None = _parsed(practice, row, kind) if row else None
-    return value
+    there = _parsed(practice, row.pk, row.read_at, kind) if row else None
+    return there.value if there else None
 
 
 def rows(practice: Practice, kind: Kind[Any], prefix: str) -> Iterator[tuple[Snapshot, Any]]:
     """All that is kept under names with this beginning, however old; first what pages asked for last."""
     found = Snapshot.objects.filter(practice=practice, name__startswith=prefix).defer("value", "about")
     for row in found.order_by(F("asked_at").desc(nulls_last=True)):
-        if (value := _parsed(practice, row, kind)) is not None:
-            yield row, value
+        if there := _parsed(practice, row.pk, row.read_at, kind):
+            row.read_at = there.read_at
+            yield row, there.value
 
 
 def keep[T](practice: Practice, kind: Kind[T], name: str, about: dict[str, str], value: T, read_at: datetime) -> None:
@@ -247,26 +246,25 @@ def _letting_go[T](work: Callable[[], T]) -> T:
 
 # --- Fetching and parsing cost more than asking when it was read -----------------------------------------------------
 
-_parsed_values: OrderedDict[int, tuple[datetime, Any]] = OrderedDict()
+_parsed_readings: OrderedDict[int, Reading[Any]] = OrderedDict()
 """The one used longest ago comes first."""
 _parsed_lock = threading.Lock()
 
 
-def _parsed(practice: Practice, row: Snapshot, kind: Kind[Any]) -> Any:
-    """The row's value, which is fetched only if this process does not have it of that moment. None: it is gone."""
+def _parsed(practice: Practice, key: int, read_at: datetime, kind: Kind[Any]) -> Reading[Any] | None:
+    """What this row holds, fetched only if this process does not have it of that moment. None: it is gone."""
     with _parsed_lock:
-        known = _parsed_values.get(row.pk)
+        known = _parsed_readings.get(key)
         if known:
-            _parsed_values.move_to_end(row.pk)
-    if known and known[0] == row.read_at:
-        return known[1]
-    read_at, text = Snapshot.objects.filter(pk=row.pk).values_list("read_at", "value").first() or (None, None)
-    if read_at is None or text is None:
+            _parsed_readings.move_to_end(key)
+    if known and known.read_at == read_at:
+        return known
+    row = Snapshot.objects.filter(pk=key).values_list("read_at", "value").first()
+    if row is None:
         return None  # forgotten a moment ago
-    row.read_at = read_at
-    value = kind.completed(practice, msgspec.json.decode(text, type=kind.form))
+    there = Reading(kind.completed(practice, msgspec.json.decode(row[1], type=kind.form)), row[0])
     with _parsed_lock:
-        while len(_parsed_values) >= PARSED_KEPT:
-            _parsed_values.popitem(last=False)
-        _parsed_values[row.pk] = (read_at, value)
-    return value
+        while len(_parsed_readings) >= PARSED_KEPT:
+            _parsed_readings.popitem(last=False)
+        _parsed_readings[key] = there
+    return there

@@ -1,6 +1,6 @@
 """Statements that nearly every page makes, written out: composing them took the ORM longer than they take to run."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
@@ -12,6 +12,12 @@ def rows(statement: str, *values: Any) -> list[tuple[Any, ...]]:
         cursor.execute(statement, [_given(value) for value in values])
         found: list[tuple[Any, ...]] = cursor.fetchall()
         return found
+
+
+def moment(value: Any) -> datetime:
+    """A time as `rows` gives it, with its zone."""
+    found = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def run(statement: str, *values: Any) -> int:
