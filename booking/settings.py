@@ -98,7 +98,7 @@ elif _database["ENGINE"] == "django.db.backends.postgresql":
 CACHES = {
     "default": env.cache_url("CACHE_URL", default="locmemcache://"),
     "template_fragments": {  # what is the same for all visitors, for `{% cache %}` and pages; each process has its own
-        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "BACKEND": f"django.core.cache.backends.{'dummy.DummyCache' if DEBUG else 'locmem.LocMemCache'}",
         "LOCATION": "template fragments",
         "OPTIONS": {"MAX_ENTRIES": 1000},
     },
