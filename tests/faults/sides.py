@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -212,7 +213,8 @@ def _kept(name: str) -> _Kept:
     base_url = SERVED.enter_context(sandbox.serve())
     diary, store = json.dumps(sandbox.diary), MemoryStore()
     vendor = side.tools.connect(side.tools.connection(base_url), store=store, turns=NoQueue())
-    free = side.tools.free(vendor, sandbox)
+    later = sandbox.clock() + timedelta(days=1)  # what is free soon begins while the cells are tried
+    free = [slot for slot in side.tools.free(vendor, sandbox) if slot.start > later]
     first = free[0]
     there = next(slot for slot in free if slot.start >= first.end and slot.provider_id == first.provider_id)
     service, _ = side.tools.choice(vendor, sandbox)
