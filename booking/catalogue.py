@@ -406,14 +406,24 @@ def forget_times(practice: Practice, service_id: str) -> None:
 
 def taken(practice: Practice, service_id: str, slot_id: str) -> None:
     """This time was refused: it is shown to nobody any more, also while nothing can be read anew."""
-    _take_out(practice, service_id, slot_id)
+    _take_out(practice, service_id, lambda slot: slot.id == slot_id)
     forget_times(practice, service_id)
 
 
 def held(booking: Booking) -> None:
-    """The vendor keeps this time for one patient: no other sees it. What `occupies` tells, `collisions` knows."""
-    if not booking.occupies:
-        _take_out(booking.practice, booking.service_id, booking.slot_id)
+    """The vendor keeps this time for one patient: no other sees it.
+
+    What it occupies is for `collisions` to leave out. Times that do not say what they occupy ("any provider") may have
+    been free because of just this one, so they are out until the next reading.
+    """
+
+    def gone(slot: Slot) -> bool:
+        if slot.id == booking.slot_id:
+            return not booking.occupies
+        overlap = slot.start < booking.end and booking.start < slot.end
+        return overlap and not slot.occupies and slot.clinic_id == booking.clinic_id
+
+    _take_out(booking.practice, booking.service_id, gone)
 
 
 def booked(booking: Booking) -> None:
@@ -426,9 +436,9 @@ def booked(booking: Booking) -> None:
         taken(booking.practice, booking.service_id, booking.slot_id)
 
 
-def _take_out(practice: Practice, service_id: str, slot_id: str) -> None:
+def _take_out(practice: Practice, service_id: str, gone: Callable[[Slot], bool]) -> None:
     for row, slots in kept.rows(practice, TIMES, f"times {service_id} "):
-        left = [slot for slot in slots if slot.id != slot_id or slot.places > 1]
+        left = [slot for slot in slots if slot.places > 1 or not gone(slot)]
         if len(left) < len(slots):
             kept.replace(row, TIMES, left, row.read_at)
 

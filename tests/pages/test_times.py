@@ -10,6 +10,7 @@ from django.utils import timezone
 from booking.models import AuditEntry, Booking
 from tests.pages.conftest import Place, a_week
 from tests.pages.patient import Page, Patient, start_of
+from vendors.sandbox import QmaticSandbox
 from vendors.sandbox.opus import CITY
 from vendors.sandbox.qmatic import BANKSIDE, guid
 
@@ -334,6 +335,18 @@ def test_a_time_at_any_clinic_where_nobody_is_named_can_be_held(qmatic: Place) -
         qmatic.patient(), service=guid("Physiotherapy"), clinic=BANKSIDE["id"], provider=guid("Ewa Nowak")
     )
     assert page.status == 200
+
+
+def test_a_time_with_anybody_goes_with_the_only_provider_who_had_it(qmatic: Place) -> None:
+    assert isinstance(qmatic.sandbox, QmaticSandbox)
+    anybody, patient = qmatic.patient(), qmatic.patient()
+    offered = [button["value"] for button in qmatic.times(anybody, provider="any").slots]
+    free = {slot: qmatic.sandbox.resources_free_at(qmatic.choice["service"], slot) for slot in offered}
+    hers = qmatic.times(patient, provider=guid("Dr Amara Okafor"))
+    only = next(b for b in hers.slots if free.get(b["value"].rpartition("~")[0] + "~") == 1)
+    assert patient.press(hers, only).path.endswith("/details/")
+    left = [button["value"] for button in qmatic.times(anybody, provider="any").slots]
+    assert set(offered) - set(left) == {only["value"].rpartition("~")[0] + "~"}
 
 
 def test_a_clinic_alone_in_the_address_asks_with_whom(opus: Place) -> None:

@@ -263,16 +263,28 @@ class QmaticSandbox(Sandbox):
             for treatment in TREATMENTS:
                 if branch not in treatment.resources or span.json() not in self._grid(treatment, branch, 1):
                     continue
-                for name in treatment.resources[branch]:
-                    if resource in ("", guid(name)) and self._is_free(guid(name), span):
+                for free in self._free(treatment, branch, span):
+                    if resource in ("", free):
                         booked = {
                             "service": treatment.id,
                             "branch": branch,
-                            "resource": guid(name),
+                            "resource": free,
                             "timeSlot": span.json(),
                             "numberOfReservations": 1,
                         }
                         self._enter(booked, {"firstName": "Written", "lastName": "At the desk"}, "")
+
+    def resources_free_at(self, service: str, slot_id: str) -> int:
+        """How many of those that may take this service's time, whoever it names, could do so."""
+        start, end, branch, _resource = slot_id.split("~")
+        treatment = _treatment(service)
+        assert treatment is not None
+        span = Span(datetime.fromisoformat(start), datetime.fromisoformat(end))
+        with self.lock:
+            return len(list(self._free(treatment, branch, span)))
+
+    def _free(self, treatment: Treatment, branch: str, span: Span) -> Iterator[str]:
+        yield from (guid(name) for name in treatment.resources[branch] if self._is_free(guid(name), span))
 
     def move_by_staff(self, appointment_id: str, start: datetime) -> None:
         with self.lock:
