@@ -5,6 +5,7 @@ import string
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -24,6 +25,8 @@ ON = (
 )
 """The button that goes on, on the pages for details and for booking."""
 CHOICES = ("service", "clinic", "provider")
+SOON = timedelta(minutes=10)
+"""No test takes longer than this from a page of times to the press on one of them."""
 
 _numbers = itertools.count()
 
@@ -159,10 +162,14 @@ class Visitor:
         raise AssertionError("the times were not reached")
 
     def times(self) -> list[str]:
-        """The ids of the times on this page."""
+        """The ids of the times on this page, less those that may have begun when they are pressed."""
         self._whole_page()
         expect(self.view.locator(TIME).first).to_be_visible()
-        return [time.get_attribute("value") or "" for time in self.view.locator(TIME).all()]
+        shown: list[list[str]] = self.view.locator(TIME).evaluate_all(
+            "times => times.map(time => [time.value, time.querySelector('time').dateTime])"
+        )
+        soon = datetime.now(UTC) + SOON
+        return [slot for slot, start in shown if datetime.fromisoformat(start) > soon]
 
     def time(self, slot: str) -> Locator:
         return self.view.locator(f'{TIME}[value="{slot}"]').first

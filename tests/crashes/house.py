@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -175,8 +176,11 @@ class House:
     # --- Patients
 
     def times(self, case: Case, client: Client) -> tuple[list[str], dict[str, str]]:
-        """The free times, and what the form of each sends along: the token of the page is among it."""
-        choice = CHOICES[case.vendor]
+        """Free times of some days ahead, and what the form of each sends along: the token of the page is among it.
+
+        What is free soon may have begun before everybody is at the point at which they are killed.
+        """
+        choice = CHOICES[case.vendor] | {"from": (datetime.now(UTC).date() + timedelta(days=2)).isoformat()}
         page = client._http.get(self.product.address(case.slug, "times/"), params=choice)
         assert page.status_code == 200, page.text
         [token, *_] = re.findall(r'name="held" value="([^"]+)"', page.text)
