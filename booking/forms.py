@@ -198,6 +198,7 @@ class DetailsForm(forms.Form):
         **options: Any,
     ) -> None:
         super().__init__(*args, **{"label_suffix": "", "auto_id": "id_%s", **options})
+        self.questions = questions
         self.refused = refused
         country = country_of(practice)
         for asked in vendor_for(practice).asks():
@@ -225,6 +226,11 @@ class DetailsForm(forms.Form):
         for name in refused:
             if name in self.fields:
                 self.fields[name].widget.attrs["aria-invalid"] = "true"
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it looks the same to every patient of whom the same is asked."""
+        return not (self.is_bound or self.initial or self.refused)
 
     @property
     def refused_text(self) -> str:

@@ -100,7 +100,7 @@ CACHES = {
     "template_fragments": {  # what is the same for all visitors, for `{% cache %}` and pages; each process has its own
         "BACKEND": f"django.core.cache.backends.{'dummy.DummyCache' if DEBUG else 'locmem.LocMemCache'}",
         "LOCATION": "template fragments",
-        "OPTIONS": {"MAX_ENTRIES": 1000},
+        "OPTIONS": {"MAX_ENTRIES": 3000},  # of some kilobytes each
     },
 }
 _mail = env.email_url("EMAIL_URL", default="smtp://localhost:25")
