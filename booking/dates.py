@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_skeleton, format_time
 
 from booking.connections import country_of
 from booking.models import Practice
@@ -55,6 +55,12 @@ def short(value: date, locale: str) -> str:
 def short_of_year(value: date, locale: str) -> str:
     """The day, the month and the year."""
     return _written(value, _pattern("long", locale), locale)
+
+
+@lru_cache(maxsize=5000)
+def in_brief(value: date, locale: str) -> str:
+    """The weekday, shortened, and the day: "Mon 23", where the month is told beside it."""
+    return format_skeleton("Ed", value, locale=locale)
 
 
 @lru_cache(maxsize=500)

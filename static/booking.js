@@ -35,6 +35,17 @@ window.addEventListener("pageshow", () => {
   all("form[data-once] button").forEach((button) => { button.disabled = false; });
 });
 
+// --- A day of the list: the reader is there, also in a frame, which does not scroll by itself -----------------------
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.(".days a");
+  const day = link && document.getElementById(link.hash.slice(1));
+  if (!day || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  focus(day);
+  day.closest(".day").scrollIntoView();
+});
+
 // --- Other days: the list is replaced, and the reader is at its heading -------------------------------------------
 
 document.addEventListener("htmx:beforeRequest", ({ detail }) => detail.target?.setAttribute("aria-busy", "true"));

@@ -18,7 +18,7 @@ def _filter(name: str, written: Callable[[date, str], str]) -> None:
     register.filter(name, in_words, expects_localtime=True)
 
 
-for name in ("day", "day_of_year", "short", "short_of_year", "weekday"):
+for name in ("day", "day_of_year", "short", "short_of_year", "in_brief", "weekday"):
     _filter(name, getattr(dates, name))
 
 

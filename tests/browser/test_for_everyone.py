@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import NARROW, Visit
 from tests.browser.product import UNREACHABLE
-from tests.browser.visitor import ON, TIME, Visitor
+from tests.browser.visitor import ON, SERVICES, TIME, Visitor
 from vendors.sandbox import opus, qmatic
 
 BOTH_WAYS = pytest.mark.parametrize("javascript", [True, False], ids=["js", "no-js"])
@@ -91,6 +91,23 @@ def test_the_screening_page_does_not_scroll_sideways(visit: Visit, refused: bool
     patient.go_on()
     patient.see(".notice" if refused else ".errors")
     assert_fits(patient)
+
+
+@BOTH_WAYS
+def test_on_a_phone_a_day_far_down_the_list_is_one_touch_away(visit: Visit, javascript: bool) -> None:
+    patient = visit("qmatic", javascript=javascript, touch=True)
+    patient.open("times/", service=SERVICES["qmatic"], clinic="any", provider="any")
+    patient.times()
+    link = patient.view.locator(".days a").last
+    heading = patient.view.locator(link.get_attribute("href") or "")
+    expect(heading).not_to_be_in_viewport()
+    link.tap()
+    expect(heading).to_be_in_viewport()
+    if javascript:
+        expect(heading).to_be_focused()
+        assert "#" not in patient.view.url  # Back leads to the step before, and not up the list
+    patient.view.locator(".day").last.locator(TIME).first.tap()
+    patient.expect_step("details")
 
 
 @BOTH_WAYS

@@ -73,6 +73,23 @@ def test_a_new_step_is_brought_into_view_only_if_its_top_is_out_of_view(visit: V
     expect_that(patient.page, lambda: abs(patient.page.evaluate(top)) < 2)
 
 
+def test_the_link_to_a_day_moves_the_website_to_it(visit: Visit, clinic: Embedder) -> None:
+    patient = visit("opus", touch=True)
+    go_in(patient, clinic, f'<meta name="viewport" content="width=device-width">{lines(patient.product)}')
+    inside(patient)
+    patient.go_to_times()
+    patient.times()
+    before = patient.page.evaluate("scrollY")
+    link = patient.view.locator(".days a").last
+    heading = patient.view.locator(link.get_attribute("href") or "")
+    link.tap()
+    expect(heading).to_be_focused()
+    expect_that(patient.page, lambda: patient.page.evaluate("scrollY") > before)
+    box = heading.bounding_box()
+    assert box
+    assert 0 <= box["y"] < 844
+
+
 def test_the_first_step_moves_neither_the_page_nor_the_focus(visit: Visit, clinic: Embedder) -> None:
     patient = visit("opus")
     body = f'<input id="search" autofocus>{"<p>About our clinic</p>" * 60}{lines(patient.product)}'

@@ -328,6 +328,21 @@ def test_times_after_the_clocks_change_have_the_new_offset(qmatic: Place) -> Non
     assert len(set(seen)) == len(seen)
 
 
+def test_each_day_of_the_list_is_one_link_away(place: Place) -> None:
+    page = place.times(place.patient())
+    (days,) = page.all("nav", class_="days")
+    links = [link["href"].removeprefix("#") for link in days.all("a")]
+    assert links == [day.one("h3")["id"] for day in page.all("section", class_="day")]
+    assert len(links) > 1
+
+
+def test_where_one_day_has_times_no_links_to_days_are_shown(opus: Place) -> None:
+    close(opus, a_week() + timedelta(days=1), a_week() + timedelta(days=6))
+    page = opus.times(opus.patient())
+    assert len(page.all("section", class_="day")) == 1
+    assert not page.all("nav", class_="days")
+
+
 def test_a_time_at_any_clinic_where_nobody_is_named_can_be_held(qmatic: Place) -> None:
     page = qmatic.hold(qmatic.patient(), service=guid("New patient health check"), clinic="any", provider="any")
     assert page.status == 200
