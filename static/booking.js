@@ -35,15 +35,14 @@ window.addEventListener("pageshow", () => {
   all("form[data-once] button").forEach((button) => { button.disabled = false; });
 });
 
-// --- A day of the list: the reader is there, also in a frame, which does not scroll by itself -----------------------
+// --- A day of the list (a frame does not scroll by itself) --------------------------------------------------------
 
 document.addEventListener("click", (event) => {
-  const link = event.target.closest?.(".days a");
-  const day = link && document.getElementById(link.hash.slice(1));
-  if (!day || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const day = document.querySelector(event.target.hash || "none")?.closest(".day");
+  if (!day) return;
   event.preventDefault();
-  focus(day);
-  day.closest(".day").scrollIntoView();
+  focus(day.querySelector("h3"));
+  day.scrollIntoView();
 });
 
 // --- Other days: the list is replaced, and the reader is at its heading -------------------------------------------
@@ -66,7 +65,7 @@ for (const failure of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) 
       make("p", {}, [make("a", { className: "button", href: elt.href, textContent: again })]),
     ]);
     notice.setAttribute("role", "alert");
-    target.querySelectorAll(":scope > .notice[role=alert]").forEach((old) => old.remove());
+    target.querySelector(":scope > [role=alert]")?.remove();
     target.prepend(notice);
     focus(notice);
     notice.scrollIntoView({ block: "nearest" });
