@@ -10,8 +10,13 @@ from tests.bench.report import Table, Target
 from tests.bench.system import System, started
 
 VENDORS = ("opus", "qmatic", "bookio", "open_dental", "alfadocs")
-LEAST = {"opus": 5, "qmatic": 6, "bookio": 5, "open_dental": 9, "alfadocs": 7}
-"""For each list once, one reading of the times, the patient where the vendor has charts, and the appointment."""
+LEAST = {"opus": 5, "qmatic": 6, "bookio": 5, "open_dental": 11, "alfadocs": 7}
+"""For each list once (Open Dental has one of providers for each of two clinics), one reading of the times, the patient
+where the vendor has charts, and the appointment."""
+MORE_AT_FIRST = 4
+AGAIN = {"opus": 3, "qmatic": 3, "bookio": 3, "open_dental": 5, "alfadocs": 6}
+"""To read the time again and to book it. Open Dental and AlfaDocs keep no time for us: theirs is read before it is held
+and before it is booked, the chart is looked up or made, and afterwards we look whether we were alone."""
 QUIET_FOR = 22.0
 """Seconds: longer than the worker waits before it looks again what is expected of a practice that has visitors."""
 LONGEST_READING = 150.0
@@ -20,28 +25,20 @@ LOOKING = 64
 
 def measure(system: System, table: Table, options: Options, folder: pathlib.Path) -> None:
     table.part("calls", "calls to the vendor for one journey (one patient, an empty database or what is kept)")
-    with started(folder, sqlite=options.sqlite, worker=False) as without_worker:
-        cold = _each_vendor(without_worker, "cold")
-    slugs = {vendor: system.add(vendor, f"calls-{vendor}", 1)[0] for vendor in VENDORS}
-    _wait_until_quiet(system, list(slugs.values()))
-    ahead = system.vendor.ask("calls", mounts=list(slugs.values()))
-    first = _each_vendor(system, "", slugs)
-    _wait_until_quiet(system, list(slugs.values()))
-    warm = _each_vendor(system, "", slugs)
+    with started(folder, sqlite=options.sqlite, worker=False) as alone:  # whose calls would count as the patients'
+        slugs = {vendor: alone.add(vendor, f"calls-{vendor}", 1)[0] for vendor in VENDORS}
+        cold, warm = _each_vendor(alone, slugs), _each_vendor(alone, slugs)
     for vendor in VENDORS:
-        found = cold[vendor]
-        table.row(f"{vendor}: nothing kept, no worker", len(found), ratio=f"at least {LEAST[vendor]}")
-        table.note(_operations(found))
-        table.row(f"{vendor}: the worker read ahead {len(ahead[slugs[vendor]])}, first patient", len(first[vendor]))
-        table.note(_operations(first[vendor]))
-        table.row(f"{vendor}: the next patient", len(warm[vendor]))
+        first = Target(most=LEAST[vendor] + MORE_AT_FIRST)
+        table.row(f"{vendor}: nothing kept", len(cold[vendor]), "", first, f"at least {LEAST[vendor]}")
+        table.note(_operations(cold[vendor]))
+        table.row(f"{vendor}: the next patient", len(warm[vendor]), "", Target(most=AGAIN[vendor]))
         table.note(_operations(warm[vendor]))
     _shared(system, table)
 
 
-def _each_vendor(system: System, prefix: str, slugs: dict[str, str] | None = None) -> dict[str, list[list[Any]]]:
+def _each_vendor(system: System, slugs: dict[str, str]) -> dict[str, list[list[Any]]]:
     """One journey at each, all at the same time. What was asked meanwhile, by vendor."""
-    slugs = slugs or {vendor: system.add(vendor, f"{prefix}-{vendor}", 1)[0] for vendor in VENDORS}
     system.vendor.ask("calls", mounts=list(slugs.values()))
     practices = [[slug, SERVICES.get(vendor, "")] for vendor, slug in slugs.items()]
     task = {"practices": practices, "patients": len(practices), "each": 1, "days": [next_month()], "seed": 7}
