@@ -39,7 +39,8 @@ OVERFLOW = """() => {
 
 
 def barriers(view: Page | Frame) -> list[str]:
-    """What axe finds wrong with a page."""
+    """What axe finds wrong with a page, once it has come whole."""
+    view.wait_for_load_state()
     if not view.evaluate("'axe' in window"):
         view.evaluate(_axe())
     found: list[str] = view.evaluate(FIND, RULES)
@@ -47,7 +48,8 @@ def barriers(view: Page | Frame) -> list[str]:
 
 
 def sticks_out(view: Page | Frame) -> list[str]:
-    """The elements that reach beyond the page, so that it scrolls sideways, or whose text is cut off."""
+    """The elements of a page come whole that reach beyond it, so that it scrolls sideways, or whose text is cut off."""
+    view.wait_for_load_state()
     found: list[Any] = view.evaluate(OVERFLOW)
     return [str(element) for element in found]
 

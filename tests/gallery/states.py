@@ -146,7 +146,7 @@ def outcomes(patient: Visitor, language: str, look: Look) -> None:
 def screening(patient: Visitor, language: str, look: Look) -> None:
     patient.open("clinic/", language, service=qmatic.guid("Flu vaccination"))
     patient.choose("clinic", qmatic.BANKSIDE["id"])
-    patient.expect_step("screening")
+    patient.see('input[name="screening_0"]')
     look("screening")
     patient.go_on()
     patient.see(".errors")
