@@ -362,7 +362,7 @@ def read_live(
     if known:
         day = known.start.astimezone(practice.zone).date()
         search = _search(where, language, day, day)
-        search = replace(search, clinic_id=known.clinic_id, provider_id=known.provider_id)
+        search = replace(search, clinic_id=known.clinic_id, provider_id=known.provider_id, every_chair=True)
         found = _live(practice, search)
     else:  # from a page that is older than what we keep
         now = timezone.now().astimezone(practice.zone)
@@ -370,7 +370,8 @@ def read_live(
         found = []
         while day <= end and not any(slot.id == slot_id for slot in found):
             first, last = vendor.window(day)
-            found = _live(practice, _search(where, language, max(first, now.date()), min(last, end)))
+            search = _search(where, language, max(first, now.date()), min(last, end))
+            found = _live(practice, replace(search, every_chair=True))
             day = last + timedelta(days=1)
     slot = next((slot for slot in found if slot.id == slot_id), None)
     if slot is None:
@@ -388,6 +389,7 @@ def still_offered(booking: Booking) -> bool:
         clinic_id=booking.clinic_id,
         provider_id=booking.provider_id or None,
         language=booking.language,
+        every_chair=True,
     )
     return any(slot.id == booking.slot_id for slot in _live(booking.practice, search))
 

@@ -192,6 +192,9 @@ class Search:
     clinic_id: str | None = None
     provider_id: str | None = None
     language: str = "en"
+    every_chair: bool = False
+    """Also the times that differ from another one only in what patients never see (a chair): whoever has chosen one of
+    them earlier wants to know whether it is still free. Otherwise a start is listed once per clinic and provider."""
 
 
 @dataclass(frozen=True, slots=True)
