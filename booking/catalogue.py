@@ -457,10 +457,7 @@ def _free(
     """The times from `first` to `last` that this patient may book now. `ages` is told when they were read."""
     now = timezone.now().astimezone(practice.zone)
     own_rules = rules.of(practice, where.choice.service)
-    clinics = {offer.clinic.id for offer in where.here}
-    allowed = {(offer.clinic.id, p.id) for offer in where.here for p in offer.providers}
-    if where.provider:
-        allowed = {(clinic, provider) for clinic, provider in allowed if provider == where.provider.id}
+    clinics, allowed = _allowed(where)
     begin, end = (
         datetime(day.year, day.month, day.day, tzinfo=practice.zone) for day in (first, last + timedelta(days=1))
     )
@@ -478,6 +475,20 @@ def _free(
         ]
         bookable += collisions.without_held(practice, slots, own, reading.read_at)
     return bookable
+
+
+def _allowed(where: Position) -> tuple[set[str], set[tuple[str, str]]]:
+    """The clinics of this choice, and (clinic, provider) as the practice lets patients book them."""
+    allowed = {(offer.clinic.id, p.id) for offer in where.here for p in offer.providers}
+    if where.provider:
+        allowed = {(clinic, provider) for clinic, provider in allowed if provider == where.provider.id}
+    return {offer.clinic.id for offer in where.here}, allowed
+
+
+def is_here(where: Position, slot: Slot) -> bool:
+    """Whether this time is one of the position's: at a clinic and with a provider that it offers."""
+    clinics, allowed = _allowed(where)
+    return slot.clinic_id in clinics and (slot.provider_id is None or (slot.clinic_id, slot.provider_id) in allowed)
 
 
 def _first_free_day(

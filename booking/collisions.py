@@ -34,6 +34,11 @@ def living(practice: Practice, read_at: datetime | None = None) -> QuerySet[Book
     )
 
 
+def own(booking: Booking) -> Q:
+    """What the patient of this booking holds on this visit: a page left open may name another hold than the latest."""
+    return Q(practice=booking.practice_id, visit=booking.visit, state=State.HELD)
+
+
 def overlapping(bookings: QuerySet[Booking], start: datetime, end: datetime) -> QuerySet[Booking]:
     """Those that run at some instant from `start` to `end`.
 
@@ -63,17 +68,17 @@ def collides(slot: Slot, others: Iterable[Booking]) -> bool:
 
 
 def without_held(
-    practice: Practice, slots: list[Slot], own: Booking | None = None, read_at: datetime | None = None
+    practice: Practice, slots: list[Slot], mine: Booking | None = None, read_at: datetime | None = None
 ) -> list[Slot]:
-    """The slots that no other patient's booking of ours takes. `own` is the patient's, and takes nothing from them.
+    """The slots that no other patient's booking of ours takes. `mine` is the patient's, and takes nothing from them.
 
     `read_at` is when the vendor was asked for them: what was confirmed later takes its time too.
     """
     if not slots:
         return []
     others = overlapping(living(practice, read_at), min(s.start for s in slots), max(s.end for s in slots))
-    if own:
-        others = others.exclude(pk=own.pk)
+    if mine:
+        others = others.exclude(own(mine) | Q(pk=mine.pk))
     on_what: dict[str, dict[int, Booking]] = {}
     for other in known(others):
         for name in other.occupies:

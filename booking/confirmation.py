@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.db.models import Q
 from django.utils import timezone
 
 from booking import audit, catalogue, drift, lifecycle, rules
@@ -46,9 +47,12 @@ def confirm(booking: Booking) -> None:
         State.HELD,
         State.CHECKING,
         actor=audit.PATIENT,
+        provided=Q(held_until__gt=timezone.now()),
         checking_since=now,
         look_at=now + timedelta(seconds=15),
     ):
+        if booking.state == State.HELD:
+            raise HoldEnded("the hold ran out meanwhile")
         return
     booking.refresh_from_db(fields=["details"])  # another tab may have corrected them meanwhile
     try:

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from booking import audit, catalogue, collisions, lifecycle, rules, tokens
 from booking.connections import vendor_for
-from booking.models import Booking, Practice, State
+from booking.models import Booking, BookingToken, Practice, State
 from booking.steps import Position
 from vendors.base import Reservation, Slot, SlotTaken, Vendor, VendorError
 
@@ -61,15 +61,14 @@ def take(
     """
     before = tokens.find(practice, held)
     previous = before.booking if before else None
-    same = previous and previous.slot_id == slot_id and previous.service_id == where.choice.service
-    if previous and same and _is_held(previous) and _is_whole(previous):
-        return Held(previous, held)
+    if before and (already := _held_already(before, held, slot_id, where.choice.service)):
+        return already
 
     slot = catalogue.read_live(practice, language, where, slot_id, known)
     living = _living_reservation(previous, slot_id)
     if slot is None and living:
         slot = living.slot()
-    if slot is None or slot.start <= timezone.now():
+    if slot is None or slot.start <= timezone.now() or not catalogue.is_here(where, slot):
         raise SlotTaken("not offered any more")
     now = timezone.now().astimezone(practice.zone)
     if not rules.of(practice, where.choice.service).allow(slot.start.astimezone(practice.zone), now):
@@ -84,24 +83,37 @@ def take(
             before, previous = again, again.booking
         others = collisions.overlapping(collisions.living(practice), slot.start, slot.end)
         if previous:
-            others = others.exclude(pk=previous.pk, state=State.HELD)
+            others = others.exclude(collisions.own(previous))
         if collisions.collides(slot, collisions.known(others)):
             raise SlotTaken("held by another patient")
         booking = _new(practice, language, where, slot, previous)
         if before and before.personal:
             Booking.objects.filter(pk=booking.pk).update(details=before.booking.details)
             booking.details = before.booking.details
-        usable = not before and bool(tokens.FORM.fullmatch(held))
         personal = bool(before and before.personal)
-        token = tokens.issue(booking, personal=personal, token=held if usable else "")
+        token = tokens.issue(booking, personal=personal, token="" if before else tokens.unused(held))
         audit.write(audit.PATIENT, "booking held", practice=practice.slug, reference=booking.reference)
 
     vendor = vendor_for(practice)
     if vendor.capabilities.reserve:
         _reserve(vendor, booking, living)
-    if previous and previous.state == State.HELD:
-        release(previous, because="another time was chosen", keep_details=False)
+    if previous:
+        for other in Booking.objects.filter(collisions.own(previous)).exclude(pk=booking.pk):
+            release(other, because="another time was chosen", keep_details=False)
     return Held(booking, token)
+
+
+def _held_already(before: BookingToken, held: str, slot_id: str, service_id: str) -> Held | None:
+    """This time, where the same patient holds it: also from a page that was left open and knows an older token."""
+    own = Booking.objects.filter(
+        collisions.own(before.booking), slot_id=slot_id, service_id=service_id, held_until__gt=timezone.now()
+    )
+    booking = own.select_related("practice").defer("practice__logo").first()
+    if booking is None or not _is_whole(booking):
+        return None
+    if booking.pk == before.booking.pk:
+        return Held(before.booking, held)
+    return Held(booking, tokens.issue(booking, personal=before.personal and bool(booking.details)))
 
 
 def release(booking: Booking, *, because: str = "", keep_details: bool = True) -> bool:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from booking import audit, tasks
@@ -10,9 +11,19 @@ from booking.models import Booking, State
 
 
 def move(
-    booking: Booking, old: State, new: State, *, actor: str, outcome: str = "", letter: str = "", **changes: Any
+    booking: Booking,
+    old: State,
+    new: State,
+    *,
+    actor: str,
+    outcome: str = "",
+    letter: str = "",
+    provided: Q | None = None,
+    **changes: Any,
 ) -> bool:
     """Change the state from `old` to `new`, with other fields at the same moment. Of two racing callers one gets True.
+
+    `provided` is what must be true of the row besides, at that very moment.
 
     `changes` are values, not expressions: `booking` gets the same.
 
@@ -21,7 +32,7 @@ def move(
     """
     changes |= {"state": new, "changed_at": timezone.now()}
     with transaction.atomic():
-        moved = Booking.objects.filter(pk=booking.pk, state=old).update(**changes)
+        moved = Booking.objects.filter(provided or Q(), pk=booking.pk, state=old).update(**changes)
         if moved:
             audit.write(
                 actor,

@@ -40,5 +40,11 @@ def find(practice: Practice, text: str) -> BookingToken | None:
     return None
 
 
+def unused(text: str) -> str:
+    """This text, if it can become a token: nobody has it, at no practice. Otherwise none."""
+    taken = FORM.fullmatch(text) is None or BookingToken.objects.filter(digest=_digest(text)).exists()
+    return "" if taken else text
+
+
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()

@@ -45,7 +45,10 @@ def details(request: PatientRequest, practice: Practice, token: str) -> HttpResp
     if request.method == "POST":
         form = DetailsForm(practice, booking.questions, request.POST)
         if form.is_valid() and booking.state in (State.HELD, State.EXPIRED):
-            token = _remember(booking, form.details())
+            remembered = _remember(booking, form.details())
+            if not remembered:
+                return see_other(_at("booking", practice, language, token))
+            token = remembered
             if _has_ended(booking):
                 return see_other(_back_to_times(practice, language, booking, token, ended="1"))
             return see_other(_at("confirm", practice, language, token))
@@ -191,10 +194,15 @@ def _back_to_times(practice: Practice, language: str, booking: Booking, token: s
 
 
 def _remember(booking: Booking, given: dict[str, Any]) -> str:
-    """Keeps what was typed, and answers the token that only this answer's redirect carries."""
+    """Keeps what was typed, and answers the token that only this answer's redirect carries.
+
+    Empty: it was sent to the vendor or given up meanwhile, and what it was sent with must stay.
+    """
     booking.details, booking.refused_fields = given, []
-    booking.save(update_fields=["details", "refused_fields", "changed_at"])
-    return tokens.issue(booking, personal=True)
+    kept = Booking.objects.filter(pk=booking.pk, state__in=[State.HELD, State.EXPIRED]).update(
+        details=given, refused_fields=[], changed_at=timezone.now()
+    )
+    return tokens.issue(booking, personal=True) if kept else ""
 
 
 def _around_booking(request: PatientRequest, practice: Practice, booking: Booking, token: str) -> dict[str, Any]:

@@ -112,6 +112,14 @@ def test_a_hold_that_ran_out_is_not_booked(practice: Practice, diary: Diary) -> 
     assert booking.details["first_name"] == "Evelina"
 
 
+def test_a_hold_that_runs_out_in_that_very_moment_is_not_booked(practice: Practice, diary: Diary) -> None:
+    booking = ready(practice, diary)
+    Booking.objects.filter(pk=booking.pk).update(held_until=ago(seconds=1))  # the row read before says otherwise
+    with pytest.raises(confirmation.HoldEnded):
+        confirmation.confirm(booking)
+    assert (diary.entries, states()) == ([], ["held"])
+
+
 def test_a_time_that_has_begun_is_not_booked(practice: Practice, diary: Diary) -> None:
     booking = change(ready(practice, diary), start=ago(seconds=1))
     with pytest.raises(confirmation.HoldEnded):

@@ -278,6 +278,61 @@ def test_the_token_of_a_booking_that_is_done_begins_a_new_one(practice: Practice
     assert states() == ["confirmed", "held"]
 
 
+def test_a_page_left_open_knows_the_time_that_was_held_from_it_since(practice: Practice, diary: Diary) -> None:
+    first, second = free(diary)[:2]
+    page = tokens.new()
+    hold(practice, first, page)
+    two = hold(practice, second, page)
+    again = hold(practice, second, page)
+    assert again.booking.pk == two.booking.pk
+    row = tokens.find(practice, again.token)
+    assert row is not None
+    assert row.booking.pk == two.booking.pk
+
+
+def test_however_often_a_page_left_open_is_used_one_time_is_held(practice: Practice, diary: Diary) -> None:
+    page = tokens.new()
+    for slot in free(diary)[:4]:
+        hold(practice, slot, page)
+    assert states() == ["released", "released", "released", "held"]
+
+
+def test_another_patients_time_is_not_ones_own_for_the_same_page_token(practice: Practice, diary: Diary) -> None:
+    first, second = free(diary)[:2]
+    hold(practice, second, tokens.new())
+    page = tokens.new()
+    hold(practice, first, page)
+    with pytest.raises(SlotTaken):
+        hold(practice, second, page)
+
+
+@pytest.mark.parametrize(
+    ("clinic", "provider"), [("north", "anna"), ("south", "cia"), ("south", "any"), ("north", "any")]
+)
+def test_a_time_that_this_choice_does_not_offer_is_not_held(
+    practice: Practice, diary: Diary, clinic: str, provider: str
+) -> None:
+    """Whoever changes the form gets around neither the screening of a clinic nor whom the practice lets them choose."""
+    practice.services = [{"id": "checkup", "clinics": ["north", "south"], "providers": ["anna", "cia"]}]
+    slot = free(diary, "bo")[0]
+    where = stand(practice, clinic=clinic, provider=provider)
+    with pytest.raises(SlotTaken):
+        holds.take(practice, "en", where, slot.id, known=slot)
+    assert states() == []
+
+
+def test_a_token_that_another_practice_gave_out_is_replaced(
+    practice: Practice, diary: Diary, make_practice: Callable[..., Practice]
+) -> None:
+    other = make_practice(slug="other")
+    theirs = hold(practice, free(diary)[0], tokens.new()).token
+    ours = hold(other, free(diary)[0], theirs).token
+    assert ours != theirs
+    row = tokens.find(other, ours)
+    assert row is not None
+    assert row.booking.practice == other
+
+
 def test_a_token_of_another_practice_is_nobodys_here(
     practice: Practice, diary: Diary, make_practice: Callable[..., Practice]
 ) -> None:
@@ -480,9 +535,10 @@ def test_a_reservation_is_taken_up_once(practice: Practice, diary: Diary) -> Non
     first, second = free(diary)[:2]
     one = hold(practice, first, tokens.new())
     two = hold(practice, second, one.token)
-    hold(practice, first, two.token)
-    with pytest.raises(SlotTaken):  # from the page before, which is still open
-        hold(practice, first, two.token)
+    three = hold(practice, first, two.token)
+    again = hold(practice, first, two.token)  # from the page before, which is still open
+    assert again.booking.pk == three.booking.pk
+    assert diary.count("reserve") == 2
 
 
 @reserving_for_good
