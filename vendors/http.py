@@ -15,9 +15,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, ClassVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpcore
 import httpx
@@ -41,6 +42,9 @@ LARGEST_BODY = 8 * 1024 * 1024
 """Bytes of an answer after decompression. A year of times is well below one megabyte."""
 WRITE_MARGIN = 1.0
 """Seconds that must be left for a write to be sent at all: better not sent than cut off halfway."""
+SLACK = 1.1
+"""A call arrives a little after its turn, and one on a fresh connection later than the next on a kept one: turns lie
+apart by so many times the vendor's pace that what arrives never comes closer than that."""
 LONGEST_PAUSE = 3600.0
 """Seconds that a vendor's Retry-After may ask for."""
 POOLS_KEPT = 500
@@ -170,19 +174,23 @@ class _OwnTurns:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._next = 0.0
+        self._paused_until = 0.0
 
     def wait(self, seconds: float, deadline: float) -> bool:
-        with self._lock:
-            turn = max(self._next, time.monotonic())
-            if turn >= deadline:
-                return False
-            self._next = turn + seconds
-        time.sleep(max(turn - time.monotonic(), 0))
-        return True
+        while True:
+            with self._lock:
+                turn = max(self._next, time.monotonic())
+                if turn >= deadline:
+                    return False
+                self._next = turn + seconds
+            time.sleep(max(turn - time.monotonic(), 0))
+            if turn >= self._paused_until:
+                return True  # else the vendor asked for quiet while this one waited: it queues again
 
     def pause(self, seconds: float) -> None:
         with self._lock:
-            self._next = max(self._next, time.monotonic() + seconds)
+            self._paused_until = max(self._paused_until, time.monotonic() + seconds)
+            self._next = max(self._next, self._paused_until)
 
 
 _lines: OrderedDict[tuple[str, str, bool], _Line] = OrderedDict()
@@ -209,10 +217,21 @@ class Http:
     """
 
     def __init__(
-        self, vendor: str, base_url: str, context: Context, headers: Mapping[str, str], *, pace: float = 0
+        self,
+        vendor: str,
+        base_url: str,
+        context: Context,
+        headers: Mapping[str, str],
+        *,
+        pace: float = 0,
+        relayed: Iterable[str] = (),
     ) -> None:
-        """`pace`: the seconds that must lie between two calls of this practice, of all processes together."""
+        """`pace`: the seconds that must lie between two calls of this practice, of all processes together.
+
+        `relayed`: the paths whose 503 says that a system behind the vendor is down. The vendor itself is well then.
+        """
         self._pace = pace
+        self._relayed = frozenset(relayed)
         self._vendor = vendor
         self._base_url = base_url.rstrip("/")
         self._context = context
@@ -300,7 +319,10 @@ class Http:
         except (httpx.InvalidURL, UnicodeError) as error:
             raise AuthenticationFailed("the vendor's address is not one") from error
         if query:
-            url = url.copy_merge_params({k: _text(v) for k, v in query.items() if v is not None})
+            given = [(name, _text(value)) for name, value in query.items() if value is not None]
+            # %20 for a blank, which every server reads alike; httpx would write a plus.
+            whole = urlencode([*url.params.multi_items(), *given], quote_via=quote)
+            url = url.copy_with(query=whole.encode())
         host = url.netloc.decode()
         line = _line(self._context, host)
         breaker = self._context.breaker
@@ -311,7 +333,7 @@ class Http:
             raise VendorUnavailable("in trouble, and left in peace for a while", retry_after=15)
         if self._pace:
             turns = self._context.turns or line.turns
-            if not turns.wait(self._pace, deadline - (WRITE_MARGIN if kind == "writing" else 0)):
+            if not turns.wait(self._pace * SLACK, deadline - (WRITE_MARGIN if kind == "writing" else 0)):
                 raise VendorUnavailable("the queue of calls is too long", retry_after=5)
         self._context.before_call()
         if not line.bulkhead.acquire(blocking=False):
@@ -339,7 +361,7 @@ class Http:
             try:
                 outcome = response.status_code
                 whole = _whole(response)
-                well = response.status_code < 500
+                well = response.status_code < 500 or (response.status_code == 503 and path in self._relayed)
                 return whole
             finally:
                 response.close()
@@ -375,9 +397,17 @@ def _text(value: str | int | bool | None) -> str:
 
 
 def _seconds(retry_after: str | None) -> float:
-    if retry_after and retry_after.isascii() and retry_after.isdigit():
-        return min(float(retry_after), LONGEST_PAUSE)
-    return 1.0
+    """Retry-After in seconds or, as HTTP allows too, as a date. Anything else counts as a second."""
+    if not retry_after:
+        return 1.0
+    try:
+        seconds = float(retry_after)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(retry_after).timestamp() - time.time()
+        except ValueError:
+            return 1.0
+    return min(seconds, LONGEST_PAUSE) if seconds > 0 else 1.0
 
 
 def _whole(response: httpx.Response) -> httpx.Response:

@@ -29,7 +29,7 @@ from vendors.base import (
     VendorUnavailable,
     local,
 )
-from vendors.http import CALLS_IN_FLIGHT, LARGEST_BODY, Http, json_list, json_object, side_by_side, understanding
+from vendors.http import CALLS_IN_FLIGHT, LARGEST_BODY, SLACK, Http, json_list, json_object, side_by_side, understanding
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 VERBS = ("read", "write")
@@ -170,11 +170,15 @@ def to(url: str, practice: str = "", *, pace: float = 0, headers: dict[str, str]
     )
 
 
+BUSY = 3.0
+"""How much longer than it should something may take: the machine may have much else to do."""
+
+
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
     began = time.monotonic()
     yield
-    assert time.monotonic() - began <= seconds
+    assert time.monotonic() - began <= seconds + BUSY
 
 
 def no_answer(verb: str) -> type[VendorError]:
@@ -227,9 +231,9 @@ def test_a_tls_handshake_that_hangs_ends_at_the_limit_and_nothing_happened() -> 
 
 
 def test_the_budget_bounds_all_calls_of_one_object_together(serve: Serve) -> None:
-    server = serve(lambda call, _: late(0.2 if len(server.calls) < 3 else 5)(call, _))
-    with at_most(1.5):
-        http = to(server.url, budget=1.0)
+    server = serve(lambda call, _: late(0.2 if len(server.calls) < 3 else 20)(call, _))
+    with at_most(4.5):
+        http = to(server.url, budget=4.0)
         http.read("GET", "/")
         http.read("GET", "/")
         with pytest.raises(VendorUnavailable):
@@ -382,16 +386,18 @@ def test_a_refused_credential_says_its_status_and_is_not_tried_again(serve: Serv
     [
         ("", 1),
         ("Retry-After: 7\r\n", 7),
-        ("Retry-After: Fri, 31 Dec 2027 23:59:59 GMT\r\n", 1),
+        ("Retry-After: Thu, 31 Dec 2099 23:59:59 GMT\r\n", 3600),
+        ("Retry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n", 1),
+        ("Retry-After: 2.5\r\n", 2.5),
         ("Retry-After: soon\r\n", 1),
         ("Retry-After: -5\r\n", 1),
         ("Retry-After: \N{SUPERSCRIPT TWO}\r\n", 1),
         (f"Retry-After: {'9' * 400}\r\n", 3600),
     ],
-    ids=["none", "seconds", "a date", "a word", "negative", "no digit", "very long"],
+    ids=["none", "seconds", "a date", "a past date", "a fraction", "a word", "negative", "no digit", "very long"],
 )
 def test_too_many_calls_is_said_with_the_pause_and_nothing_happened(
-    serve: Serve, retry_after: str, seconds: int, verb: str
+    serve: Serve, retry_after: str, seconds: float, verb: str
 ) -> None:
     server = serve(always(reply(429, headers=retry_after)))
     with pytest.raises(VendorUnavailable) as raised:
@@ -783,11 +789,11 @@ def test_an_error_of_the_contract_passes_through_unchanged() -> None:
 def test_what_runs_side_by_side_answers_in_order_and_in_the_time_of_one(serve: Serve) -> None:
     def answer(call: Call, connection: socket.socket) -> bytes:
         number = int(call.first_line.split("/")[1].split()[0])
-        time.sleep(0.5 - number / 10)
+        time.sleep(2.0 - number / 10)
         return reply(body=str(number).encode())
 
     http = to(serve(answer).url)
-    with at_most(1.0):
+    with at_most(2.0):  # one after the other they would take 7.4
         numbers = side_by_side([lambda n=n: http.read("GET", "/{n}", {"n": n}).json() for n in range(4)])
     assert numbers == [0, 1, 2, 3]
 
@@ -800,7 +806,7 @@ def test_no_more_than_so_many_run_at_one_time() -> None:
         with lock:
             running += 1
             most = max(most, running)
-        time.sleep(0.05)
+        time.sleep(0.3)
         with lock:
             running -= 1
 
@@ -845,42 +851,42 @@ def gaps(server: Server) -> list[float]:
 def test_calls_of_one_practice_are_spaced_whichever_object_makes_them(serve: Serve) -> None:
     server = serve()
     practice = new_practice()
-    calls = [getattr(to(server.url, practice, pace=0.2), VERBS[n % 2]) for n in range(5)]
+    calls = [getattr(to(server.url, practice, pace=1.0), VERBS[n % 2]) for n in range(5)]
     side_by_side([lambda call=call: call("GET", "/") for call in calls], at_once=5)
     assert len(gaps(server)) == 4
-    assert min(gaps(server)) > 0.1
-    assert sum(gaps(server)) > 0.7
+    assert min(gaps(server)) > 0.4
+    assert sum(gaps(server)) > 3
 
 
 def test_another_practice_does_not_wait_in_that_queue(serve: Serve) -> None:
     server = serve()
     for _ in range(4):
-        to(server.url, pace=1).read("GET", "/")
-    assert sum(gaps(server)) < 0.8
+        to(server.url, pace=5).read("GET", "/")
+    assert sum(gaps(server)) < 4
 
 
 def test_the_second_try_of_a_read_waits_for_its_turn(serve: Serve) -> None:
     server = serve(in_turn(b"", reply()))
-    to(server.url, pace=0.6).read("GET", "/")
-    assert gaps(server)[0] > 0.55
+    to(server.url, pace=2.0).read("GET", "/")
+    assert gaps(server)[0] > 1.2
 
 
 def test_a_queue_longer_than_the_deadline_is_refused_at_once_and_nothing_is_sent(serve: Serve) -> None:
     server = serve()
-    http = to(server.url, pace=5)
+    http = to(server.url, pace=30)
     http.read("GET", "/")
     for verb in VERBS:
         with at_most(0.5), pytest.raises(VendorUnavailable):
-            getattr(http, verb)("POST", "/", limit=2)
+            getattr(http, verb)("POST", "/", limit=20)
     assert len(server.calls) == 1
 
 
 def test_a_write_whose_turn_comes_too_late_to_be_answered_is_not_sent(serve: Serve) -> None:
     server = serve()
-    http = to(server.url, pace=0.8)
+    http = to(server.url, pace=8)
     http.read("GET", "/")
     with at_most(0.5), pytest.raises(VendorUnavailable):
-        http.write("POST", "/", limit=1.5)
+        http.write("POST", "/", limit=9)
     assert len(server.calls) == 1
 
 
@@ -891,6 +897,29 @@ def test_a_vendor_that_asks_for_a_pause_gets_it(serve: Serve) -> None:
         to(server.url, practice, pace=0.1).read("GET", "/")
     to(server.url, practice, pace=0.1).read("GET", "/")
     assert gaps(server)[0] > 0.95
+
+
+def test_who_waits_already_when_the_vendor_asks_for_a_pause_waits_for_its_end(serve: Serve) -> None:
+    server = serve(in_turn(reply(), reply(429, headers="Retry-After: 4\r\n"), reply(), reply()))
+    practice = new_practice()
+    http = to(server.url, practice, pace=1)
+    http.read("GET", "/")
+    calls = [lambda: http.read("GET", "/")] * 3
+    with pytest.raises(VendorUnavailable):
+        side_by_side(calls, at_once=3)  # turns after 1, 2 and 3 seconds; the first of them is answered with the pause
+    times = [call.at for call in server.calls]
+    assert times[2] - times[1] > 3.5
+    assert times[3] - times[2] > 0.9
+
+
+def test_calls_at_full_speed_never_come_closer_than_the_vendors_pace(serve: Serve) -> None:
+    server = serve()
+    http = to(server.url, pace=0.2)
+    http.read("GET", "/")  # it connects, and arrives a little late
+    for n in range(10):
+        getattr(http, VERBS[n % 2])("GET", "/")
+    times = [call.at for call in server.calls]
+    assert min(sixth - first for first, sixth in zip(times, times[5:], strict=False)) > 1.0
 
 
 @dataclass
@@ -913,7 +942,7 @@ class Queue:
 def test_the_queue_that_is_handed_in_is_the_one_that_counts(serve: Serve) -> None:
     server = serve(in_turn(reply(), reply(429, headers="Retry-After: 7\r\n")))
     queue = Queue()
-    http = to(server.url, pace=0.5, turns=queue)
+    http = to(server.url, pace=10, turns=queue)
     with at_most(0.4):
         http.read("GET", "/")
         with pytest.raises(VendorUnavailable):
@@ -921,7 +950,7 @@ def test_the_queue_that_is_handed_in_is_the_one_that_counts(serve: Serve) -> Non
     queue.open = False
     with pytest.raises(VendorUnavailable):
         http.write("POST", "/")
-    assert (queue.waits, queue.pauses) == ([0.5] * 3, [7])
+    assert (queue.waits, queue.pauses) == ([10 * SLACK] * 3, [7])
     assert len(server.calls) == 2
 
 
@@ -975,6 +1004,17 @@ TROUBLE: dict[str, Answer] = {
     "too large": always(reply(body=b" " * (LARGEST_BODY + 1))),
     **{name: and_end(data) for name, data in LOST.items()},
 }
+
+
+def test_a_relay_that_is_down_does_not_speak_against_the_vendor(serve: Serve) -> None:
+    server = serve(always(reply(503)))
+    fuse = Fuse(server)
+    context = Context(new_practice(), STOCKHOLM, "SE", MemoryStore(), allow_private_hosts=True, budget=30, breaker=fuse)
+    http = Http("acme", server.url, context, {}, relayed=["/booking"])
+    for path in ("/booking", "/clinic"):
+        with pytest.raises(OutcomeUnknown):
+            http.write("POST", path)
+    assert [what for what, _calls in fuse.told] == ["asked", "answered", "asked", "failed"]
 
 
 @pytest.mark.parametrize("answer", TROUBLE.values(), ids=TROUBLE)
