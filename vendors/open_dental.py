@@ -28,10 +28,10 @@ Quirks
 * An appointment is stamped when it changes, by the office's own clock, which comes along with each row. One that is
   deleted leaves no stamp.
 
-A start is listed once per provider, with the first free chair in an order that only the catalogue decides: chairs whose
-first or second provider it is, then the others, beginning elsewhere for each provider. So the next reading gives the
-same id as long as that chair is free, and two providers seldom want the same chair. If another appointment takes just
-this chair meanwhile, the start is offered again under the next chair's id.
+A start is listed once per clinic and provider, with the first free chair in an order that only the catalogue decides:
+chairs whose first or second provider it is, then the others, beginning elsewhere for each provider, so two providers
+seldom want the same chair. A start's id changes with its chair: when that one is taken, and when one before it becomes
+free. Whether a time chosen earlier is still free is asked with `Search.every_chair`, which lists all of its chairs.
 
 Documented and not used
 * `Slots`, `SlotsWebSched`, `WebSched`: see above; the last two only for subscribers.
@@ -49,6 +49,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from time import monotonic, sleep
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -104,6 +105,8 @@ CLOCKS_APART = timedelta(hours=1)
 """How far the office's clock may be from ours before a change could be missed."""
 STAMP_MARGIN = timedelta(minutes=1)
 """How much earlier than it can be seen a change may be stamped."""
+USUAL_SECONDS = 1.0
+"""That a call takes, most of them less."""
 CATALOGUE_KEPT = 3600
 """Seconds that clinics, chairs, providers and types are remembered."""
 SCHEDULES_KEPT = 60
@@ -185,8 +188,13 @@ class OpenDentalClient:
             "Content-Type": "application/json",  # asked for on every request, also without a body
         }
         # ASSUMPTION (gap 6): too fast is 429 with Retry-After in seconds. The whole queue waits then, not one call.
-        pace = connection.seconds_between_calls
-        self._http = Http("open_dental", connection.base_url, context, headers, pace=pace)
+        self._pace = connection.seconds_between_calls
+        self._until = monotonic() + context.budget
+        self._http = Http("open_dental", connection.base_url, context, headers, pace=self._pace)
+
+    def has_time_for(self, calls: int, after: float) -> bool:
+        """Whether so many calls after a pause of so many seconds fit into what is left of the budget."""
+        return monotonic() + after + calls * max(self._pace, USUAL_SECONDS) < self._until
 
     def clinics(self) -> list[Row]:
         texts = ("Description", "Address", "Address2", "City", "State", "Zip", "Phone")
@@ -213,9 +221,11 @@ class OpenDentalClient:
         return next((value for found, value in rows if found.lower() == name.lower()), None)
 
     def schedules(self, first: date, last: date, kind: str | None = None) -> list[Row]:
-        """Rows of all days, in no order. Both dates are always sent: without them it would be today only."""
+        """Rows of all days, in no order, without the kinds that say nothing about times. Both dates are always sent:
+        without them it would be today only.
+        """
         days = {"dateStart": str(first), "dateEnd": str(last)}
-        return self._rows("/schedules", _schedule, **days, SchedType=kind)
+        return [row for row in self._rows("/schedules", _schedule, **days, SchedType=kind) if row]
 
     def appointments(self, first: date, last: date) -> list[Entry]:
         """What takes up time on these days, at all clinics: a provider may be busy at another one."""
@@ -301,18 +311,22 @@ def _trimmed(row: Row, number: str, texts: Iterable[str], numbers: Iterable[str]
         return None
     trimmed: Row = {number: _number(row[number], least=1)}
     trimmed |= {name: _text(row.get(name)) for name in texts}
-    return trimmed | {name: _number(row.get(name, 0)) for name in numbers}
+    return trimmed | {name: _number(row.get(name) or 0) for name in numbers}
 
 
-def _schedule(row: Row) -> Row:
+def _schedule(row: Row) -> Row | None:
+    """None: of a kind that we do not use, whatever else it says."""
+    kind = _text(row["SchedType"]).lower()
+    if kind not in ("practice", "provider", "blockout"):
+        return None
     chairs = [_number(chair, least=1) for chair in _text(row.get("operatories")).split(",") if chair.strip()]
     day = date.fromisoformat(row["SchedDate"][:10])
     return {
-        "SchedType": _text(row["SchedType"]).lower(),
+        "SchedType": kind,
         "SchedDate": str(day),
         "StartTime": str(time.fromisoformat(row["StartTime"])),
         "StopTime": str(time.fromisoformat(row["StopTime"])),
-        "ProvNum": _number(row.get("ProvNum", 0)),
+        "ProvNum": _number(row.get("ProvNum") or 0),
         "blockout": [_text(row.get("BlockoutType")), _text(row.get("blockoutType")).casefold()],
         "operatories": chairs,
     }
@@ -331,8 +345,8 @@ def _entry(row: Row) -> Entry:
         length=CELL * len(_text(row["Pattern"]) or DEFAULT_PATTERN),
         op=_number(row["Op"]),
         prov_num=_number(row["ProvNum"]),
-        prov_hyg=_number(row.get("ProvHyg", 0)),
-        clinic_num=_number(row.get("ClinicNum", 0)),
+        prov_hyg=_number(row.get("ProvHyg") or 0),
+        clinic_num=_number(row.get("ClinicNum") or 0),
         note=_text(row.get("Note")),
     )
 
@@ -434,8 +448,6 @@ class OpenDental(Vendor):
         office = hashlib.sha256(f"{connection.base_url} {connection.customer_key}".encode()).hexdigest()[:12]
         self._prefix = f"open_dental {office}"
         self._memory: dict[str, Any] = {}
-        self._live = False
-        """Whether what is remembered counts as outdated."""
 
     def asks(self) -> tuple[Asked, ...]:
         # ASSUMPTION (gap 7): these lengths.
@@ -516,7 +528,7 @@ class OpenDental(Vendor):
     def _kept(self, name: str, seconds: float, read: Callable[[], Any]) -> Any:
         """What was read lately by any process, or is read now. Nothing about patients is kept."""
         if name not in self._memory:
-            kept = None if self._live else self._store.get(f"{self._prefix} {name}")
+            kept = self._store.get(f"{self._prefix} {name}")
             if kept is None:
                 kept = json.dumps(read())
                 self._store.put(f"{self._prefix} {name}", kept, seconds)
@@ -546,7 +558,8 @@ class OpenDental(Vendor):
         if not offered:
             return []
         free = self._free(service, offered, self._schedules(first, search.last))
-        found = [slot for slot in self._listed(service["Pattern"], free) if slot.start > now]
+        listed = self._listed(service["Pattern"], free, search.every_chair)
+        found = [slot for slot in listed if slot.start > now]
         return sorted(found, key=lambda slot: (slot.start, int(slot.clinic_id), int(slot.provider_id or 0)))
 
     def _free(
@@ -599,8 +612,8 @@ class OpenDental(Vendor):
                     if op in row["operatories"] or (not row["operatories"] and provider in own):
                         yield provider, op, span
 
-    def _listed(self, pattern: str, free: dict[tuple[str, int, int], list[Span]]) -> Iterator[Slot]:
-        """A start once per clinic and provider, at the first chair that is free for the whole length."""
+    def _listed(self, pattern: str, free: dict[tuple[str, int, int], list[Span]], every_chair: bool) -> Iterator[Slot]:
+        """A start once per clinic and provider, at the first chair that is free for the whole length; or at each."""
         length, step = CELL * len(pattern), self._increment()
         chairs: dict[str, dict[int, Row]] = defaultdict(dict)
         for chair in self._chairs():
@@ -618,7 +631,7 @@ class OpenDental(Vendor):
         for clinic, provider, op in sorted(free, key=preference):
             for span in free[clinic, provider, op]:
                 for start in _starts(span, length, step):
-                    if (clinic, provider, start) not in seen:
+                    if every_chair or (clinic, provider, start) not in seen:
                         seen.add((clinic, provider, start))
                         yield from self._slot(Wanted(str(start), provider, op, int(clinic), pattern))
 
@@ -632,8 +645,8 @@ class OpenDental(Vendor):
     def _schedules(self, first: date, last: date) -> list[Row]:
         """The rows of these days. Each day is remembered by itself, so one that is read again costs nothing."""
         days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-        kept = {} if self._live else {day: self._store.get(f"{self._prefix} day {day}") for day in days}
-        missing = [day for day in days if kept.get(day) is None]
+        kept = {day: self._store.get(f"{self._prefix} day {day}") for day in days}
+        missing = [day for day in days if kept[day] is None]
         if missing:
             rows = self._client.schedules(missing[0], missing[-1])
             for day in missing:
@@ -658,11 +671,13 @@ class OpenDental(Vendor):
             "IsNewPatient": "true" if is_new else "false",
             "Note": f"Booked online, reference {request.reference}",
         }
-        refusal = None
         try:
-            self._client.create_appointment(appointment)
-        except Refused as error:
-            refusal = error
+            refusal = self._send(appointment)
+        except VendorUnavailable as error:
+            there = self._waited(error, wanted, request)
+            if there:
+                return there
+            refusal = self._send(appointment)
         # ASSUMPTION (gap 1): a taken time may be refused or booked twice. The diary tells, in either case.
         try:
             standing, lost, others = self._look(wanted, request)
@@ -678,12 +693,39 @@ class OpenDental(Vendor):
             raise SlotTaken from refusal
         raise self._reason(request) from refusal
 
+    def _send(self, appointment: Row) -> Refused | None:
+        """The refusal, if it was refused."""
+        try:
+            self._client.create_appointment(appointment)
+        except Refused as refusal:
+            return refusal
+        return None
+
+    def _waited(self, error: VendorUnavailable, wanted: Wanted, request: BookingRequest) -> Appointment | None:
+        """After a 429, when its pause is over and it may be sent again: None, or the booking that stands all the same.
+
+        Raises the error where it is no 429, or where there is no time to wait, look, send and look again.
+        """
+        if error.status != 429 or error.retry_after is None or not self._client.has_time_for(3, error.retry_after):
+            raise error
+        sleep(error.retry_after)
+        standing, lost, others = self._look(wanted, request)
+        if standing:
+            return self._appointment(standing[0])
+        if lost or any(wanted.entry().collides(other) for other in others):
+            raise SlotTaken from error
+        return None
+
     def _reason(self, request: BookingRequest) -> VendorError:
-        """For a refusal, when nobody is there: whether the time is still on offer decides, with all read anew."""
-        self._live = True
-        self._memory.clear()
-        slot, day = request.slot, request.slot.start.date()
-        offered = self.slots(Search(request.service_id, day, day, slot.clinic_id, slot.provider_id))
+        """For a refusal, when nobody is there: whether the time is still on offer decides.
+
+        Chairs, hours and appointments are read anew. A call takes a second, so the rest is what is remembered.
+        """
+        slot, day = request.slot, Wanted.of(request.slot.id).day
+        self._memory.pop("chairs", None)
+        for name in ("chairs", f"day {day}"):
+            self._store.forget(f"{self._prefix} {name}")
+        offered = self.slots(Search(request.service_id, day, day, slot.clinic_id, slot.provider_id, every_chair=True))
         if slot.id not in {other.id for other in offered}:
             return SlotTaken("not offered any more")
         return UnexpectedResponse("a booking of a free time was refused")
@@ -803,16 +845,19 @@ class OpenDental(Vendor):
     # --- The patient's chart
 
     def _chart(self, patient: Patient, clinic_num: int) -> tuple[int, bool]:
-        """The patient's PatNum, and whether the chart is new. An unclear answer is settled by looking again."""
+        """The patient's PatNum, and whether the chart is new. What a refusal or no answer means, a second search tells.
+
+        A 400 may come from the way into the office, so it is sent once more before it counts as one.
+        """
         missing = [name for name in ("first_name", "last_name") if not _plain(getattr(patient, name))]
         if patient.birth_date is None:
             raise InvalidPatient(*missing, "birth_date")
         if missing:
             raise InvalidPatient(*missing)
-        known = self._known_chart(patient, patient.birth_date)
+        known = self._one_of(self._namesakes(patient, patient.birth_date), patient)
         if known is not None:
             return known, False
-        chart = {
+        chart: Row = {
             "LName": _plain(patient.last_name),
             "FName": _plain(patient.first_name),
             "Birthdate": str(patient.birth_date),
@@ -821,38 +866,47 @@ class OpenDental(Vendor):
             "TxtMsgOk": "Unknown",
         }
         chart = {name: value for name, value in chart.items() if value}
-        try:
-            return self._client.create_patient(chart | ({"ClinicNum": clinic_num} if clinic_num else {})), True
-        except Refused as refusal:
-            known = self._known_chart(patient, patient.birth_date)
-            if known is None:
-                # ASSUMPTION (gap 9): no chart of ours to see, so it was the details, and which is not said.
-                raise InvalidPatient(*(str(asked.field) for asked in self.asks())) from refusal
-            return known, False
-        except OutcomeUnknown as error:
+        chart |= {"ClinicNum": clinic_num} if clinic_num else {}
+        for tries_left in (1, 0):
             try:
-                known = self._known_chart(patient, patient.birth_date)
-            except VendorError:
-                raise error from None
-            if known is None:
-                raise
-            return known, True
+                return self._client.create_patient(chart), True
+            except Refused as refusal:
+                namesakes = self._namesakes(patient, patient.birth_date)
+                known = self._one_of(namesakes, patient)
+                if known is not None:
+                    return known, False
+                if namesakes:
+                    raise UnexpectedResponse("a chart of that name is reached otherwise: for the office") from refusal
+                if not tries_left:
+                    # ASSUMPTION (gap 9): no chart to see, and twice refused, so it was the details; which is not said.
+                    raise InvalidPatient(*(str(asked.field) for asked in self.asks())) from refusal
+            except OutcomeUnknown as error:
+                known = self._one_of(self._namesakes(patient, patient.birth_date), patient)
+                if known is None:  # no appointment was sent, and whoever tries again searches first
+                    raise VendorUnavailable("whether there is a chart now is not known") from error
+                return known, True
+        raise AssertionError("unreachable")
 
-    def _known_chart(self, patient: Patient, birth_date: date) -> int | None:
-        """The one chart with this name, date of birth, and phone or e-mail. Never guesses between two."""
+    def _namesakes(self, patient: Patient, birth_date: date) -> list[Row]:
+        """The charts with this name and date of birth, of one person or several."""
         rows = self._client.patients(_plain(patient.last_name), _plain(patient.first_name), birth_date)
         name = (_folded(patient.last_name), _folded(patient.first_name))
-        fitting = [
-            row["PatNum"]
+        return [
+            row
             for row in rows
             if (_folded(row["LName"]), _folded(row["FName"])) == name
             and row["Birthdate"][:10] == str(birth_date)
             and row["PatStatus"].lower() != "deleted"  # such a chart takes no appointment
-            and _is_reached_by(row, patient)
         ]
+
+    def _one_of(self, namesakes: list[Row], patient: Patient) -> int | None:
+        """The one whose phone or e-mail is the patient's, and of several the only active one. Never guesses."""
+        fitting = [row for row in namesakes if _is_reached_by(row, patient)]
         if len(fitting) > 1:
-            raise UnexpectedResponse("several charts fit one patient: the office has to merge them")
-        return fitting[0] if fitting else None
+            fitting = [row for row in fitting if row["PatStatus"].lower() == "patient"]
+            if len(fitting) != 1:
+                raise UnexpectedResponse("several charts fit one patient: the office has to merge them")
+        return fitting[0]["PatNum"] if fitting else None
 
 
 # --- Small readings --------------------------------------------------------------------------------------------------
@@ -902,15 +956,17 @@ def _age(then: datetime, now: datetime, zone: ZoneInfo) -> timedelta:
 
 
 def _span(row: Row) -> Span:
-    day = row["SchedDate"]
-    return datetime.fromisoformat(f"{day} {row['StartTime']}"), datetime.fromisoformat(f"{day} {row['StopTime']}")
+    start, stop = (datetime.fromisoformat(f"{row['SchedDate']} {row[name]}") for name in ("StartTime", "StopTime"))
+    if stop.time() == time() < start.time():  # ASSUMPTION (gap 4): midnight as an end is that of the day
+        stop += timedelta(days=1)
+    return start, stop
 
 
 def _joined(spans: list[Span]) -> list[Span]:
-    """The same time in the fewest stretches."""
+    """The same time in the fewest stretches, of one day each: a start must not hang on how many days were read."""
     joined: list[Span] = []
     for start, end in sorted(spans):
-        if joined and start <= joined[-1][1]:
+        if joined and start <= joined[-1][1] and start.date() == joined[-1][0].date():
             joined[-1] = (joined[-1][0], max(joined[-1][1], end))
         else:
             joined.append((start, end))

@@ -63,6 +63,7 @@ OTHERWISE = {
     ("bookio", "half"): "checking",
     ("bookio", "garbage-done"): "checking",
     ("bookio", "409-done"): "checking",
+    ("open_dental", "429-not_done"): "",  # left out: it is sent once more after the pause
     ("qmatic", "429-not_done"): "checking",  # no clear answer there
     ("qmatic", "401-not_done"): "",  # left out: a token that ran out, so it is sent once more with a new one
 }

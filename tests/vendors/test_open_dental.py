@@ -106,7 +106,7 @@ class TestOpenDental(VendorContract):
         return self.connection(base_url, customer_key=Secret("another-offices-key"))
 
     def refuse_the_patient(self, sandbox: OpenDentalSandbox) -> None:
-        sandbox.answer("create_patient", 400, "Birthdate is invalid.")
+        sandbox.answer("create_patient", 400, "Birthdate is invalid.", times=2)
 
     # --- Tools ----------------------------------------------------------------------------------------------------
 
@@ -540,6 +540,35 @@ class TestOpenDental(VendorContract):
         nine = next(slot for slot in vendor.slots(self.on()) if f"{slot.start:%H:%M}" == "09:00")
         assert nine.occupies == ("op/2", "prov/1")
 
+    def test_every_chair_of_a_start_is_listed_to_who_asks_for_it(self, quiet: Both) -> None:
+        vendor, sandbox = quiet
+        sandbox.diary["hours"] = {p: {"0": [["08:00", "08:40", "1,2,3"]]} for p in (PATEL, OCONNOR)}
+        self.stands(sandbox, AptDateTime=f"{MONDAY} 08:30:00", ProvNum=4, Op=2)  # so chair 2 has no room from 8:10
+        once = vendor.slots(self.on(provider_id=None))
+        slots = vendor.slots(self.on(provider_id=None, every_chair=True))
+        found = [(f"{slot.start:%H:%M}", slot.provider_id, slot.occupies[0]) for slot in slots]
+        assert sorted(found) == [
+            *[("08:00", provider, chair) for provider in (PATEL, OCONNOR) for chair in ("op/1", "op/2", "op/3")],
+            *[("08:10", provider, chair) for provider in (PATEL, OCONNOR) for chair in ("op/1", "op/3")],
+        ]
+        assert len({slot.id for slot in slots}) == len(slots)
+        assert len(once) == 4
+        assert set(once) < set(slots)
+        assert slots == sorted(slots, key=lambda slot: slot.start)
+
+    def test_a_held_time_is_still_free_when_the_chair_before_its_own_becomes_free(self, quiet: Both) -> None:
+        _, sandbox = quiet
+        store = MemoryStore()
+        sandbox.diary["hours"][PATEL] = {"0": [["08:00", "08:30", "1,2"]]}
+        other = self.stands(sandbox, AptDateTime=f"{MONDAY} 08:00:00", ProvNum=2)
+        (held,) = self.again(sandbox, store).slots(self.on())
+        assert held.occupies == ("op/2", "prov/1")
+        sandbox.cancel_by_staff(str(other["AptNum"]))
+        assert held not in self.again(sandbox, store).slots(self.on())
+        assert held in self.again(sandbox, store).slots(self.on(every_chair=True))
+        self.stands(sandbox, AptDateTime=f"{MONDAY} 08:00:00", ProvNum=2, Op=2)
+        assert held not in self.again(sandbox, store).slots(self.on(every_chair=True))
+
     def test_a_slot_says_in_its_id_what_is_needed_to_book_it(self, quiet: Both) -> None:
         vendor, _ = quiet
         slot = vendor.slots(self.on())[0]
@@ -667,6 +696,58 @@ class TestOpenDental(VendorContract):
         sandbox.answer("list_appointments", 200, [self.stands(sandbox) | wrong])
         with pytest.raises(UnexpectedResponse):
             vendor.slots(self.on())
+
+    @pytest.mark.parametrize(
+        "odd",
+        [
+            {"SchedType": "Employee", "StartTime": "", "ProvNum": None},
+            {"SchedType": "WebSchedASAP", "SchedDate": None, "operatories": "all"},
+            {"SchedType": "OfALaterVersion", "StopTime": "24:00:00"},
+        ],
+    )
+    def test_an_odd_row_of_a_kind_that_is_not_used_costs_no_time(self, quiet: Both, odd: dict[str, Any]) -> None:
+        vendor, sandbox = quiet
+        rows = list(sandbox._day(MONDAY))
+        sandbox.answer("schedules", 200, [rows[0] | odd, *rows])
+        assert self.starts(vendor)[0] == "08:00"
+
+    @pytest.mark.parametrize("kind", ["Practice", "Provider", "Blockout"])
+    def test_an_odd_row_of_a_kind_that_is_used_is_no_free_time(self, quiet: Both, kind: str) -> None:
+        vendor, sandbox = quiet
+        rows = list(sandbox._day(MONDAY))
+        sandbox.answer("schedules", 200, [rows[0] | {"SchedType": kind, "StartTime": ""}, *rows])
+        with pytest.raises(UnexpectedResponse):
+            vendor.slots(self.on())
+
+    def test_a_page_is_full_also_with_rows_that_are_not_used(self, quiet: Both) -> None:
+        vendor, sandbox = quiet
+        employee, *rest = sandbox._day(MONDAY)
+        sandbox.answer("schedules", 200, [employee] * 100)
+        sandbox.answer("schedules", 200, rest)
+        assert self.starts(vendor)[0] == "08:00"
+        assert sandbox.count("schedules") == 2
+
+    def test_a_number_that_is_not_given_is_none(self, quiet: Both) -> None:
+        vendor, sandbox = quiet
+        expected = self.again(sandbox, MemoryStore()).slots(self.on())
+        nothing = {"ItemOrder": None, "ProvDentist": None, "ProvHygienist": None}
+        sandbox.answer("operatories", 200, [{**chair, **nothing} for chair in sandbox.diary["operatories"]])
+        row = self.stands(sandbox) | {"ProvHyg": None, "ClinicNum": None}
+        sandbox.answer("list_appointments", 200, [row])
+        free = [slot for slot in expected if not 8 * 60 + 30 < slot.start.hour * 60 + slot.start.minute < 9 * 60 + 30]
+        assert vendor.slots(self.on()) == free
+
+    def test_a_blockout_until_midnight_closes_the_evening(self, quiet: Both) -> None:
+        vendor, sandbox = quiet
+        sandbox.diary["blockouts"] = [["0", "09:00", "00:00", FOR_EMERGENCIES, "1"]]
+        assert self.starts(vendor) == ["08:00", "08:10", "08:20", "08:30"]
+
+    def test_hours_until_midnight_last_to_the_end_of_the_day(self, quiet: Both) -> None:
+        vendor, sandbox = quiet
+        sandbox.diary["hours"][PATEL] = {"0": [["23:10", "00:00", "1"]], "1": [["00:00", "00:40", "1"]]}
+        starts = [f"{slot.start:%a %H:%M}" for slot in vendor.slots(self.on(last=MONDAY + timedelta(days=1)))]
+        assert starts == ["Mon 23:10", "Mon 23:20", "Mon 23:30", "Tue 00:00", "Tue 00:10"]
+        assert self.team(vendor, LINCOLN_PARK) == [PATEL]
 
     def test_an_appointment_without_a_time_takes_none(self, quiet: Both) -> None:
         vendor, sandbox = quiet
@@ -830,6 +911,24 @@ class TestOpenDental(VendorContract):
         assert sandbox.appointments() == []
         assert sandbox.count("create_patient") == 0
 
+    @pytest.mark.parametrize("status", ["Inactive", "Archived", "NonPatient", "Prospective", ""])
+    def test_of_charts_that_fit_the_only_active_one_is_taken(self, quiet: Both, status: str) -> None:
+        vendor, sandbox = quiet
+        self.chart(sandbox, PatStatus=status)
+        active = self.chart(sandbox)
+        self.chart(sandbox, PatStatus=status)
+        vendor.book(self.wanted(vendor.slots(self.on())[0]))
+        assert sandbox.body("create_appointment")["PatNum"] == active["PatNum"]
+
+    def test_of_charts_that_fit_and_are_not_active_none_is_taken(self, quiet: Both) -> None:
+        vendor, sandbox = quiet
+        self.chart(sandbox, PatStatus="Inactive")
+        self.chart(sandbox, PatStatus="Archived")
+        slot = vendor.slots(self.on())[0]
+        with pytest.raises(UnexpectedResponse):
+            vendor.book(self.wanted(slot))
+        assert sandbox.count("create_patient") == sandbox.count("create_appointment") == 0
+
     @pytest.mark.parametrize(
         ("changes", "fields"),
         [
@@ -857,6 +956,45 @@ class TestOpenDental(VendorContract):
         assert len(sandbox.diary["patients"]) == 1
         assert sandbox.body("create_appointment")["IsNewPatient"] == "false"
 
+    def test_trouble_on_the_way_to_a_new_chart_is_not_the_patients_fault(self, quiet: Both) -> None:
+        vendor, sandbox = quiet
+        slot = vendor.slots(self.on())[0]
+        sandbox.answer("create_patient", 400, "The eConnector is running twice.")
+        sandbox.calls.clear()
+        vendor.book(self.wanted(slot))
+        assert sandbox.calls[:4] == ["patients_simple", "create_patient", "patients_simple", "create_patient"]
+        assert len(sandbox.diary["patients"]) == len(sandbox.appointments()) == 1
+        assert sandbox.body("create_appointment")["IsNewPatient"] == "true"
+
+    def test_a_chart_that_is_refused_twice_is_refused_for_the_details(self, quiet: Both) -> None:
+        vendor, sandbox = quiet
+        slot = vendor.slots(self.on())[0]
+        sandbox.answer("create_patient", 400, "Birthdate is invalid.", times=2)
+        with pytest.raises(InvalidPatient) as raised:
+            vendor.book(self.wanted(slot))
+        assert set(raised.value.fields) == {"first_name", "last_name", "birth_date", "email", "phone"}
+        assert sandbox.count("create_patient") == 2
+        assert sandbox.count("create_appointment") == 0
+
+    def test_a_refusal_beside_a_chart_with_another_phone_is_for_the_staff(self, quiet: Both) -> None:
+        vendor, sandbox = quiet
+        self.chart(sandbox, WirelessPhone="(312)555-0100", Email="old@patient.example")
+        slot = vendor.slots(self.on())[0]
+        sandbox.answer("create_patient", 400, "Patient already exists.")
+        with pytest.raises(UnexpectedResponse):
+            vendor.book(self.wanted(slot))
+        assert sandbox.count("create_patient") == 1
+        assert sandbox.appointments() == []
+
+    def test_a_chart_made_by_the_first_attempt_is_found_after_the_second_was_refused(self, quiet: Both) -> None:
+        vendor, sandbox = quiet
+        slot = vendor.slots(self.on())[0]
+        sandbox.answer("create_patient", 400, "Network timeout.", done=True)
+        sandbox.right_before["create_patient"] = lambda: sandbox.answer("patients_simple", 200, [])  # it appears late
+        vendor.book(self.wanted(slot))
+        assert sandbox.count("create_patient") == 2
+        assert len(sandbox.diary["patients"]) == 1
+
     def test_a_chart_whose_answer_was_lost_is_found_and_not_made_twice(self, quiet: Both) -> None:
         vendor, sandbox = quiet
         sandbox.lose_answer_after("create_patient")
@@ -871,25 +1009,33 @@ class TestOpenDental(VendorContract):
         vendor.book(self.wanted(vendor.slots(self.on())[0]))
         assert len(sandbox.diary["patients"]) == 1
 
-    def test_a_chart_that_may_still_appear_is_waited_for_and_nothing_is_booked(self, quiet: Both) -> None:
+    @pytest.mark.parametrize("refused_before", [False, True])
+    def test_a_chart_that_may_still_appear_books_nothing_and_is_found_by_the_next_attempt(
+        self, quiet: Both, refused_before: bool
+    ) -> None:
         vendor, sandbox = quiet
         request = self.wanted(vendor.slots(self.on())[0])
+        if refused_before:
+            sandbox.answer("create_patient", 400, "Network timeout.")
         sandbox.answer("create_patient", 504)
-        with pytest.raises(OutcomeUnknown):
+        with pytest.raises(VendorUnavailable):
             vendor.book(request)
+        assert sandbox.count("create_appointment") == 0
         assert vendor.find(request) == []
         self.chart(sandbox)  # late, and then the patient tries again
         vendor.book(request)
         assert len(sandbox.diary["patients"]) == len(sandbox.appointments()) == 1
 
-    def test_a_chart_that_cannot_be_looked_for_after_an_unclear_answer_stays_unclear(self, quiet: Both) -> None:
+    def test_a_chart_that_cannot_be_looked_for_after_an_unclear_answer_books_nothing_yet(self, quiet: Both) -> None:
         vendor, sandbox = quiet
         request = self.wanted(vendor.slots(self.on())[0])
         sandbox.right_before["create_patient"] = lambda: sandbox.answer("patients_simple", 503, times=2)
         sandbox.lose_answer_after("create_patient")
-        with pytest.raises(OutcomeUnknown):
+        with pytest.raises(VendorUnavailable):
             vendor.book(request)
-        assert sandbox.appointments() == []
+        assert sandbox.count("create_appointment") == 0
+        vendor.book(request)
+        assert len(sandbox.diary["patients"]) == len(sandbox.appointments()) == 1
 
     def test_charts_that_cannot_be_read_book_nothing(self, quiet: Both) -> None:
         vendor, sandbox = quiet
@@ -962,18 +1108,60 @@ class TestOpenDental(VendorContract):
         assert "Renée" not in repr(raised.value) + repr(raised.value.__cause__)
         assert sandbox.appointments() == []
 
-    @pytest.mark.parametrize("kind", ["types", "providers", "operatories", "clinics", "hours"])
-    def test_what_disappeared_since_the_choice_is_a_time_that_is_gone(self, quiet: Both, kind: str) -> None:
-        vendor, sandbox = quiet
-        request = self.wanted(vendor.slots(self.on())[0])
-        if kind == "hours":
-            sandbox.diary["hours"] = {}
+    @pytest.mark.parametrize("at_another_chair", [False, True])
+    @pytest.mark.parametrize("gone", ["chair", "hours", "blocked"])
+    def test_a_chair_or_hours_that_disappeared_since_the_choice_are_a_time_that_is_gone(
+        self, quiet: Both, gone: str, at_another_chair: bool
+    ) -> None:
+        _, sandbox = quiet
+        store = MemoryStore()
+        sandbox.diary["hours"][PATEL] = {"0": [["08:00", "10:00", "1,2" if at_another_chair else "1"]]}
+        request = self.wanted(self.again(sandbox, store).slots(self.on())[0])
+        if gone == "chair":
+            sandbox.diary["operatories"][0]["IsHidden"] = "true"
+        elif gone == "hours":
+            sandbox.diary["hours"][PATEL] = {"0": [["08:00", "10:00", "2"]]}
         else:
-            sandbox.diary[kind][0]["IsHidden"] = "true"
+            sandbox.diary["blockouts"] = [["0", "08:00", "10:00", FOR_EMERGENCIES, "1"]]
         sandbox.answer("create_appointment", 400, "Something is invalid.")
         with pytest.raises(SlotTaken):
+            self.again(sandbox, store).book(request)
+        assert sandbox.appointments() == []
+
+    @pytest.mark.parametrize("kind", ["types", "providers", "clinics"])
+    def test_what_else_disappeared_within_the_hour_is_for_the_staff(self, quiet: Both, kind: str) -> None:
+        vendor, sandbox = quiet
+        request = self.wanted(vendor.slots(self.on())[0])
+        sandbox.diary[kind][0]["IsHidden"] = "true"
+        sandbox.answer("create_appointment", 400, "Something is invalid.")
+        with pytest.raises(UnexpectedResponse):
             vendor.book(request)
         assert sandbox.appointments() == []
+
+    def test_why_a_booking_was_refused_costs_three_calls_at_most(self, quiet: Both) -> None:
+        _, sandbox = quiet
+        store = MemoryStore()
+        request = self.wanted(self.again(sandbox, store).slots(self.on())[0])
+        sandbox.answer("create_appointment", 400, "Something is invalid.")
+        sandbox.calls.clear()
+        with pytest.raises(UnexpectedResponse):
+            self.again(sandbox, store).book(request)
+        assert sandbox.calls == [
+            *("patients_simple", "create_patient", "create_appointment", "list_appointments"),
+            *("schedules", "operatories", "list_appointments"),
+        ]
+
+    def test_a_refused_time_whose_chair_is_not_the_preferred_one_any_more_is_not_called_taken(
+        self, quiet: Both
+    ) -> None:
+        vendor, sandbox = quiet
+        sandbox.diary["hours"][PATEL] = {"0": [["08:00", "08:30", "1,2"]]}
+        other = self.stands(sandbox, AptDateTime=f"{MONDAY} 08:00:00", ProvNum=2)
+        request = self.wanted(vendor.slots(self.on())[0])
+        sandbox.cancel_by_staff(str(other["AptNum"]))
+        sandbox.answer("create_appointment", 400, "Something is invalid.")
+        with pytest.raises(UnexpectedResponse):
+            vendor.book(request)
 
     def test_a_refusal_that_cannot_be_looked_into_is_unclear(self, quiet: Both) -> None:
         vendor, sandbox = quiet
@@ -1006,17 +1194,73 @@ class TestOpenDental(VendorContract):
         appointment = vendor.book(self.wanted(vendor.slots(self.on())[0]))
         assert [str(row["AptNum"]) for row in sandbox.appointments()] == [appointment.id]
 
-    @pytest.mark.parametrize(("status", "error"), [(401, AuthenticationFailed), (429, VendorUnavailable)])
+    @pytest.mark.parametrize(
+        ("status", "pause", "error"),
+        [(401, "1", AuthenticationFailed), (429, "28", VendorUnavailable), (429, "600", VendorUnavailable)],
+    )
     def test_a_booking_that_was_not_let_in_did_not_happen(
-        self, quiet: Both, status: int, error: type[Exception]
+        self, quiet: Both, status: int, pause: str, error: type[Exception]
     ) -> None:
         vendor, sandbox = quiet
         request = self.wanted(vendor.slots(self.on())[0])
-        sandbox.answer("create_appointment", status)
+        sandbox.answer("create_appointment", status, headers=(("Retry-After", pause),))
         with pytest.raises(error):
             vendor.book(request)
         assert sandbox.count("create_appointment") == 1
         assert vendor.find(request) == []
+
+    def test_a_booking_that_comes_too_early_is_sent_again_after_the_pause(self, quiet: Both) -> None:
+        vendor, sandbox = quiet
+        request = self.wanted(vendor.slots(self.on())[0])
+        sandbox.answer("create_appointment", 429, "Too many requests.", headers=(("Retry-After", "1"),))
+        sandbox.calls.clear()
+        began = time.monotonic()
+        appointment = vendor.book(request)
+        assert time.monotonic() - began >= 1
+        assert [str(row["AptNum"]) for row in sandbox.appointments()] == [appointment.id]
+        assert sandbox.calls[2:] == ["create_appointment", "list_appointments"] * 2
+
+    def test_the_pause_is_waited_for_once_also_where_calls_keep_their_distance(self, june: Both) -> None:
+        _, sandbox = june
+        self.chart(sandbox)
+        store = MemoryStore()
+        request = self.wanted(self.again(sandbox, store).slots(self.on())[0])
+        sandbox.answer("create_appointment", 429, "Too many requests.", headers=(("Retry-After", "2"),))
+        sandbox.throttle = True
+        context = Context("patient-office", self.zone, "US", store, allow_private_hosts=True, budget=9)
+        paced = OpenDental(
+            self.connection(sandbox.address, seconds_between_calls=1), context, clock=lambda: FRIDAY_BEFORE
+        )
+        began = time.monotonic()
+        paced.book(request)
+        assert 4.9 <= time.monotonic() - began < 6.9  # a second after the search, two of pause, two between the others
+        assert len(sandbox.appointments()) == 1
+
+    def test_a_booking_that_comes_too_early_twice_did_not_happen(self, quiet: Both) -> None:
+        vendor, sandbox = quiet
+        request = self.wanted(vendor.slots(self.on())[0])
+        sandbox.answer("create_appointment", 429, headers=(("Retry-After", "0"),), times=2)
+        with pytest.raises(VendorUnavailable):
+            vendor.book(request)
+        assert sandbox.count("create_appointment") == 2
+        assert vendor.find(request) == []
+
+    def test_a_booking_that_stands_in_spite_of_its_429_is_not_sent_again(self, quiet: Both) -> None:
+        vendor, sandbox = quiet
+        request = self.wanted(vendor.slots(self.on())[0])
+        sandbox.answer("create_appointment", 429, headers=(("Retry-After", "0"),), done=True)
+        appointment = vendor.book(request)
+        assert [str(row["AptNum"]) for row in sandbox.appointments()] == [appointment.id]
+        assert sandbox.count("create_appointment") == 1
+
+    def test_a_time_that_was_taken_during_the_pause_is_not_sent_again(self, quiet: Both) -> None:
+        vendor, sandbox = quiet
+        request = self.wanted(vendor.slots(self.on())[0])
+        sandbox.answer("create_appointment", 429, headers=(("Retry-After", "0"),))
+        sandbox.right_before["list_appointments"] = lambda: sandbox.take_at_desk(request.slot.id)
+        with pytest.raises(SlotTaken):
+            vendor.book(request)
+        assert sandbox.count("create_appointment") == 1
 
     @pytest.mark.parametrize(
         "slot_id",
