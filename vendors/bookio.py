@@ -13,14 +13,16 @@ service                  service, but each calendar has its own: those of one na
                          of their ids
 term                     slot: a start and an end of a service
 reservation              appointment
-externalId               the booking's key, made into a number of 63 bits
+externalId               the booking's key, made into a number of 53 bits
+note                     our reference, then what the patient wrote
 
 Quirks
 * There is no call for free times: they follow from a calendar's intervals, the facility's reservations and its blocked
   times. The answer to a booking decides.
 * Failure may come with status 200: `success` and the error code tell, and one function reads them.
 * Times are the facility's wall clock without an offset; facilities may lie in different zones.
-* Capacity is how many run at one instant, over all services of a calendar.
+* Capacity is how many run at one instant, over all services of a calendar. A slot's places are what its diary leaves of
+  it, so that our holds protect the last one too. Our own booking may count twice for the moments after it is confirmed.
 * There are no patient records: contact details stand in each reservation, and lists hold those of other patients.
 * A repeated `externalId` is refused as a duplicate, so a duplicate may be our own booking.
 * A postal code is a number there and loses its zeros.
@@ -41,7 +43,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Any
@@ -83,15 +85,19 @@ PUBLIC_BASE_URL = Url("https://medic.bookio.com/public/api/v1")
 PACE = 0.2  # ASSUMPTION (gap 11): no limit is documented; five calls a second are modest
 PAGE = 100
 """Rows of a page: the most that can be asked for."""
+MOST_PAGES = 200
+"""Of one list: at `PACE` already longer than any look may take."""
 DAY = timedelta(days=1)
 CATALOGUE_KEPT = 300
 """Seconds that facilities and calendars are remembered."""
 REFUSED_FOR = timedelta(minutes=5)
 """How long a time is not offered after it looked free and was refused."""
-BOOKABLE = timedelta(days=90)
-"""How far ahead a calendar may begin for its services to be offered."""
+BOOKABLE = timedelta(days=366)
+"""How far ahead a calendar may begin for its services to be offered: the furthest that any practice takes bookings."""
 CLOCKS_APART = timedelta(minutes=5)
 """How far the vendor's clock may be from ours before a change could be missed. No answer tells its time."""
+PASSED_THERE = timedelta(minutes=10)
+"""Before its start, by our clock, a time that is refused as bad input is taken for passed by the vendor's."""
 CONFIRMED, CANCELLED = "CONFIRMED", "CANCELLED"
 REASONS = {
     "sk": "Zrušené pacientom online.",
@@ -216,22 +222,30 @@ class BookioClient:
         return self._write("PUT", "/reservations/{reservation}/term", lang, {"reservation": reservation}, body)
 
     def _pages(self, path: str, name: str, query: Query) -> list[Row]:
-        """All rows, by their ids. Read a second time where the list changed meanwhile: a row may have slipped by."""
+        """All rows, by their ids. Read a second time where the list changed meanwhile: a row may have slipped by.
+
+        A page may hold fewer rows than places, or none: the total tells where the list ends.
+        """
         rows: dict[int, Row] = {}
         for _ in range(2):
             totals: set[int] = set()
-            offset, total = 0, 1
-            while offset < total:
+            offset = 0
+            for _ in range(MOST_PAGES):
                 data = self._read(path, {**query, "offset": offset, "limit": PAGE})
                 with understanding():
-                    page, total = data[name], _number(data["pagination"]["total"], least=0)
-                    if not page and offset < total:
-                        raise ValueError("a page is empty before the end")
+                    page, pagination = data[name], data["pagination"]
+                    total, step = _number(pagination["total"], least=0), _number(pagination.get("limit") or PAGE)
                     rows |= {_number(row["id"]): row for row in page}
                 totals.add(total)
-                offset += len(page)
+                offset += min(step, PAGE)
+                if offset >= total:
+                    break
+            else:
+                raise UnexpectedResponse("a list without an end")
             if len(totals) == 1:
                 break
+        if not rows and total:
+            raise UnexpectedResponse("a list of nothing that says it is longer")
         return list(rows.values())
 
     def _list(self, path: str, name: str, query: Query) -> list[Row]:
@@ -243,7 +257,8 @@ class BookioClient:
         return _data(self._http.read("GET", path, query=query), VendorUnavailable)
 
     def _write(self, method: str, path: str, lang: str, values: Row, body: Row) -> Row:
-        data = _data(self._http.write(method, path, values, query={"lang": lang}, body=body), OutcomeUnknown)
+        answer = self._http.write(method, path, values, query={"lang": lang}, body=body, refusals_in_body=True)
+        data = _data(answer, OutcomeUnknown)
         with understanding(OutcomeUnknown):
             reservation: Row = data["reservation"]  # ASSUMPTION (gap 5): the whole record
             _number(reservation["id"])
@@ -411,7 +426,7 @@ class Bookio(Vendor):
         groups: dict[str, list[tuple[Calendar, Treatment]]] = {}
         for calendar in self._calendars(language, live=True):
             now = self._clock().astimezone(calendar.facility.zone).replace(tzinfo=None)
-            if calendar.valid_from < now + BOOKABLE and now < calendar.valid_to:
+            if calendar.valid_from.date() <= now.date() + BOOKABLE and now < calendar.valid_to:
                 for treatment in calendar.treatments:
                     if treatment.is_offered:
                         groups.setdefault(treatment.common_name, []).append((calendar, treatment))
@@ -470,8 +485,9 @@ class Bookio(Vendor):
             running = [(span, capacities[service]) for service, span in visits if service in capacities]
             for span, slot in coming:
                 # ASSUMPTION (gap 7): a blocked time closes every calendar of its facility.
-                if _has_room(span, treatment.capacity, running) and not any(span.overlaps(one) for one in blocked):
-                    free[slot.id] = slot
+                left = _places_left(span, treatment.capacity, running)
+                if left > 0 and not any(span.overlaps(one) for one in blocked):
+                    free[slot.id] = replace(slot, places=left)
         return sorted(free.values(), key=lambda slot: (slot.start, slot.clinic_id, slot.provider_id or ""))
 
     def _diaries(self, lang: str, openings: "list[Opening]") -> "dict[int, Diary]":
@@ -515,9 +531,11 @@ class Bookio(Vendor):
             return self._although_refused(request, term, refusal)
         with understanding(OutcomeUnknown):
             # A reservation calls its service by another name than the request does.
-            for ours, theirs in (("externalId", "externalId"), ("facilityId", "facilityId"), ("serviceId", "service")):
+            for ours, theirs in (("facilityId", "facilityId"), ("serviceId", "service")):
                 if row.get(theirs) is not None and str(row[theirs]) != str(body[ours]):
                     raise ValueError("another booking")
+            if row.get("externalId") is not None and not _is_ours(row, request):
+                raise ValueError("another booking")
             if _moment(row["dateFrom"]) != term.span.start or row.get("status", CONFIRMED) != CONFIRMED:
                 raise ValueError("another time, or not confirmed")
             return _appointment(row, term.zone)
@@ -546,22 +564,29 @@ class Bookio(Vendor):
         if refusal.code == NO_CAPACITY:
             self._remember_refused(request.slot.id)
             raise SlotTaken from refusal
-        times = term.span.instants(term.zone)
-        if refusal.code == BAD_INPUT and (times is None or times[0] <= self._clock()):
+        times, now = term.span.instants(term.zone), self._clock()
+        if refusal.code == BAD_INPUT and (times is None or times[0] <= now):
             raise SlotTaken("the time has passed") from refusal
+        if refusal.code == BAD_INPUT and not refusal.fields and times and times[0] <= now + PASSED_THERE:
+            self._remember_refused(request.slot.id)
+            raise SlotTaken("the time has passed by the vendor's clock") from refusal
 
     def find(self, request: BookingRequest) -> list[Appointment]:
-        """By the number made of the booking's key, on its days. One that was cancelled is not there."""
-        term, ours = Term.of(request.slot.id, OutcomeUnknown), str(_external_id(request.key))
-        first, last = term.span.start.date(), term.span.end.date()
-        email = request.patient.email.strip() or None
-        rows = self._client.reservations(_lang(request.language), term.facility, first, last, email)
+        """By the number made of the booking's key, on its days. One that was cancelled is not there.
+
+        One call, by the patient's mailbox. That it is not there is said only after all of these days were read.
+        """
+        term = Term.of(request.slot.id, OutcomeUnknown)
+        days = term.span.start.date(), term.span.end.date()
+        email = request.patient.email.strip()
+        # ASSUMPTION (5.3): how Bookio compares mailboxes; and staff may have put another one.
+        for mailbox in dict.fromkeys((email or None, None)):
+            rows = self._client.reservations(_lang(request.language), term.facility, *days, mailbox)
+            ours = [row for row in rows if _is_ours(row, request)]
+            if ours:
+                break
         with understanding():
-            return [
-                _appointment(row, term.zone)
-                for row in rows
-                if str(row.get("externalId")) == ours and row.get("status") != CANCELLED
-            ]
+            return [_appointment(row, term.zone) for row in ours if row.get("status") != CANCELLED]
 
     def standing(self, appointment_id: str, request: BookingRequest) -> Appointment | None:
         """One call, by the patient's mailbox. One that is not there, since staff may have put another address or the
@@ -665,18 +690,18 @@ def _wanted(search: Search, calendars: list[Calendar]) -> Iterator[tuple[Calenda
             yield calendar, treatment
 
 
-def _has_room(wanted: Span, capacity: int, running: list[tuple[Span, int]]) -> bool:
-    """Whether one more may run beside these, each given with its own capacity, at every instant."""
+def _places_left(wanted: Span, capacity: int, running: list[tuple[Span, int]]) -> int:
+    """How many more may run beside these, each given with its own capacity, at every instant: none for less than 1."""
     beside = [(span, places) for span, places in running if span.overlaps(wanted)]
+    left = capacity
     for instant in {wanted.start, *(span.start for span, _ in beside if span.start > wanted.start)}:
         places = [places for span, places in beside if span.start <= instant < span.end]
-        if len(places) + 1 > min([capacity, *places]):
-            return False
-    return True
+        left = min(left, min([capacity, *places]) - len(places))
+    return left
 
 
 def _slot(calendar: Calendar, treatment: Treatment, span: Span) -> Slot | None:
-    """None where the clocks skip its start."""
+    """With the places it has while nobody is there. None where the clocks skip its start."""
     zone = calendar.facility.zone
     times = span.instants(zone)
     if times is None:
@@ -729,7 +754,7 @@ def _body(request: BookingRequest, term: Term) -> Row:
         wrong.append(str(Field.PHONE))
     if wrong:
         raise InvalidPatient(*wrong)
-    body: Row = {
+    return {
         "name": details[Field.FIRST_NAME],
         "surname": details[Field.LAST_NAME],
         "email": details[Field.EMAIL],
@@ -739,13 +764,28 @@ def _body(request: BookingRequest, term: Term) -> Row:
         "externalId": _external_id(request.key),
         "serviceId": term.service,
         "facilityId": term.facility,
+        # No limit of its length is documented.
+        "note": f"Online booking {request.reference}\n{request.note.strip()}".strip(),
     }
-    return body | ({"note": request.note.strip()} if request.note.strip() else {})
 
 
 def _external_id(key: str) -> int:
-    """A positive number of 63 bits, always the same for a booking."""
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) >> 1 or 1
+    """A positive number of 53 bits, which JavaScript does not round; always the same for a booking."""
+    return _digest(key) >> 11 or 1
+
+
+def _is_ours(row: Row, request: BookingRequest) -> bool:
+    """Whether it carries the number of this booking. Those of older ones have 63 bits, and may have been rounded."""
+    given = str(row.get("externalId"))
+    if not re.fullmatch("[0-9]{1,19}", given):
+        return False
+    before = _digest(request.key) >> 1
+    return int(given) == _external_id(request.key) or float(given) == float(before)
+
+
+def _digest(key: str) -> int:
+    """64 bits."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8])
 
 
 def _lang(language: str) -> str:

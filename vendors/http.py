@@ -284,8 +284,12 @@ class Http:
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         limit: float = 25.0,
+        refusals_in_body: bool = False,
     ) -> httpx.Response:
-        """Send it once, on a fresh connection, for it changes something. No clear answer: it may have happened."""
+        """Send it once, on a fresh connection, for it changes something. No clear answer: it may have happened.
+
+        `refusals_in_body`: what a 401 or 403 means is for the caller to read; a proxy's says nothing of the vendor.
+        """
         deadline = min(self._deadline, time.monotonic() + limit)
         if deadline - time.monotonic() < WRITE_MARGIN:
             raise VendorUnavailable("no time left to send it")
@@ -295,6 +299,8 @@ class Http:
             raise VendorUnavailable("could not connect") from error
         except httpx.RequestError as error:  # its widest error: a garbled answer counts too
             raise OutcomeUnknown("no answer") from error
+        if refusals_in_body and response.status_code in (401, 403):
+            return response
         return self._understood(response, otherwise=OutcomeUnknown)
 
     def _send(
@@ -321,8 +327,8 @@ class Http:
         if query:
             given = [(name, _text(value)) for name, value in query.items() if value is not None]
             # %20 for a blank, which every server reads alike; httpx would write a plus.
-            whole = urlencode([*url.params.multi_items(), *given], quote_via=quote)
-            url = url.copy_with(query=whole.encode())
+            encoded_query = urlencode([*url.params.multi_items(), *given], quote_via=quote)
+            url = url.copy_with(query=encoded_query.encode())
         host = url.netloc.decode()
         line = _line(self._context, host)
         breaker = self._context.breaker

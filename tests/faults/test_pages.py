@@ -62,6 +62,7 @@ OTHERWISE = {
     ("opus", "409-done"): "checking",  # not documented there
     ("bookio", "half"): "checking",
     ("bookio", "garbage-done"): "checking",
+    ("bookio", "401-not_done"): "checking",  # without Bookio's envelope it may be a proxy's
     ("bookio", "409-done"): "checking",
     ("open_dental", "429-not_done"): "",  # left out: it is sent once more after the pause
     ("qmatic", "429-not_done"): "checking",  # no clear answer there

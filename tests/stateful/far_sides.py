@@ -49,6 +49,8 @@ class FarSide:
     phone: str
     paced: bool = False
     """A page of its times takes several calls, each of which waits for its turn."""
+    places: Callable[[Sandbox, Booking], int] = lambda sandbox, booking: booking.places
+    """How many may run beside one another where this booking is."""
 
     def details(self, who: int) -> dict[str, str]:
         """What this person types."""
@@ -77,7 +79,12 @@ def _is_of_at_opus(entry: Entry, booking: Booking, whose: int) -> bool:
 
 
 def _is_of_at_bookio(entry: Entry, booking: Booking, whose: int) -> bool:
-    return bool(entry["externalId"] == int.from_bytes(hashlib.sha256(booking.key.encode()).digest()[:8]) >> 1)
+    return bool(entry["externalId"] == int.from_bytes(hashlib.sha256(booking.key.encode()).digest()[:8]) >> 11)
+
+
+def _places_at_bookio(sandbox: Sandbox, booking: Booking) -> int:
+    number = int(booking.slot_id.split("~")[1])
+    return next(s["capacity"] for row in sandbox.diary["calendars"] for s in row["services"] if s["id"] == number)
 
 
 # --- What staff do ----------------------------------------------------------------------------------------------------
@@ -195,6 +202,7 @@ FAR_SIDES = {
             id=lambda entry: str(entry["id"]),
             is_ours=lambda entry: entry["email"].endswith("@patient.example"),
             is_of=_is_of_at_bookio,
+            places=_places_at_bookio,
             cancel=_row("reservations", "id", status="CANCELLED"),
             close=_close_at_bookio,
             phone="+421 948 762 315",

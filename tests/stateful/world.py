@@ -376,7 +376,7 @@ class World:
         for booking in living:
             for name in booking.occupies:
                 beside = [b for b in living if name in b.occupies and b.start <= booking.start < b.end]
-                if len(beside) > min(b.places for b in beside):
+                if len(beside) > min(self.side.places(self.sandbox, b) for b in beside):
                     yield f"{name} is taken more often than it can be: {[_shown(b) for b in beside]}"
         for one, other in combinations(living, 2):
             if one.reservation_id and one.reservation_id == other.reservation_id:

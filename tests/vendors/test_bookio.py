@@ -1,10 +1,12 @@
 """Bookio Medical: the contract of every vendor, and Bookio's own corners."""
 
+import hashlib
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -222,7 +224,8 @@ class TestBookio(VendorContract):
     def test_calls_queue_for_five_a_second(self, base_url: str) -> None:
         turns = Hurried()
         self.connect(self.connection(base_url), turns=turns).services("sk")
-        assert turns.apart == [0.2, 0.2]
+        assert len(turns.apart) == 2
+        assert all(0.2 <= seconds <= 0.25 for seconds in turns.apart)
 
     # --- The envelope ---------------------------------------------------------------------------------------------
 
@@ -300,6 +303,9 @@ class TestBookio(VendorContract):
         ("status", "body"),
         [
             (404, b"<html>Not found"),
+            (401, b"<html>Who are you?"),
+            (403, b"<html>Forbidden"),
+            (403, b""),
             (200, b""),
             (200, b'{"result": {"success": true, "data": {"reserv'),
             (200, {"success": True}),
@@ -401,13 +407,22 @@ class TestBookio(VendorContract):
         vendor, sandbox, _ = june
         assert self.named(vendor.services("sk"), "Kožné vyšetrenie")  # in three weeks
         dermatology = sandbox.calendar("505")
-        dermatology["validFrom"] = "2026-10-01T00:00:00"
+        dermatology["validFrom"] = "2027-06-11T15:00:00"  # the last day of the longest horizon
+        assert self.named(vendor.services("sk"), "Kožné vyšetrenie")
+        dermatology["validFrom"] = "2027-06-12T00:00:00"
         assert "Kožné vyšetrenie" not in {service.name for service in vendor.services("sk")}
         dermatology |= {"validFrom": "2026-06-01T00:00:00", "validTo": "2026-06-10T12:00:01"}
         assert self.named(vendor.services("sk"), "Kožné vyšetrenie")
         ended = [{**dermatology, "validTo": "2026-06-10T12:00:00"}]
         sandbox.answer("calendars", 200, success(calendars=ended))
         assert vendor.services("sk") == []
+
+    def test_a_practice_with_a_long_horizon_offers_a_calendar_that_begins_in_half_a_year(self, june: June) -> None:
+        vendor, sandbox, _ = june
+        sandbox.calendar("505").update(validFrom="2026-12-07T00:00:00")
+        service = self.named(vendor.services("sk"), "Kožné vyšetrenie")
+        monday = date(2026, 12, 7)
+        assert vendor.slots(self.search(monday, service=service.id, clinic_id=str(KOSICE), provider_id="505"))
 
     def test_a_calendar_without_an_end_does_not_end(self, empty: June) -> None:
         vendor, sandbox, _ = empty
@@ -884,6 +899,37 @@ class TestBookio(VendorContract):
         sandbox.service(CHECK_UP)["capacity"] = 0
         assert self.hours(vendor) == []
 
+    def test_the_places_of_a_time_are_those_that_others_left(self, empty: June) -> None:
+        vendor, sandbox, _ = empty
+        search = self.laboratory(sandbox)
+        sandbox.service(BLOOD)["capacity"] = sandbox.service(FLU)["capacity"] = 3
+        sandbox.service(BLOOD)["duration"] = 30
+
+        def places() -> list[tuple[str, int]]:
+            return [(f"{slot.start:%H:%M}", slot.places) for slot in vendor.slots(search)]
+
+        assert places() == [("08:00", 3), ("08:30", 3)]
+        for start in ("08:00:00", "08:10:00", "08:20:00"):  # never two at once
+            sandbox.reserve(9032, f"2026-06-15T{start}")
+        assert places() == [("08:00", 2), ("08:30", 3)]
+        sandbox.reserve(9032, "2026-06-15T08:10:00")
+        assert places() == [("08:00", 1), ("08:30", 3)]
+        sandbox.reserve(9032, "2026-06-15T08:40:00", status="CANCELLED")
+        assert places() == [("08:00", 1), ("08:30", 3)]
+        sandbox.service(FLU)["capacity"] = 2  # the fewest of those who are there
+        vendor.services("sk")  # reads it anew
+        assert places() == [("08:30", 3)]
+
+    def test_who_sees_one_place_left_holds_the_only_one_that_the_vendor_has(self, empty: June) -> None:
+        vendor, sandbox, _ = empty
+        search = self.laboratory(sandbox)
+        sandbox.reserve(9031, "2026-06-15T08:10:00")  # at the desk
+        slot = next(slot for slot in vendor.slots(search) if f"{slot.start:%H:%M}" == "08:10")
+        assert slot.places == 1
+        vendor.book(self.wanted(slot))
+        with pytest.raises(SlotTaken):
+            vendor.book(self.wanted(slot, key="another0key", email="eva@patient.example"))
+
     def test_a_time_says_what_it_occupies_and_how_many_places_there_are(self, empty: June) -> None:
         vendor, sandbox, _ = empty
         assert {(s.occupies, s.places) for s in vendor.slots(self.search())} == {((f"calendar/{KOVACOVA}",), 1)}
@@ -1021,6 +1067,56 @@ class TestBookio(VendorContract):
         assert self.hours(vendor) == ["08:00", "08:20", "08:40"]
         assert sandbox.count("reservations") <= 6
 
+    def test_a_page_that_leaves_out_what_we_may_not_see_is_no_reason_to_ask_for_its_end_again(
+        self, empty: June
+    ) -> None:
+        vendor, sandbox, _ = empty
+        sandbox.counts_hidden = True
+        for _ in range(60):
+            sandbox.reserve(9021, "2026-06-15T12:00:00")
+        for _ in range(40):
+            sandbox.reserve(9021, "2026-06-15T12:00:00", secret=True)
+        sandbox.reserve(9011, "2026-06-15T08:20:00")
+        assert self.hours(vendor) == ["08:00", "08:40"]
+        assert [int(r.query["offset"]) for r in sandbox.sent("reservations")] == [0, 100]
+
+    def test_an_empty_page_before_the_end_hides_nothing_that_comes_after_it(self, empty: June) -> None:
+        vendor, sandbox, _ = empty
+        sandbox.counts_hidden = True
+        sandbox.reserve(9011, "2026-06-15T08:00:00")
+        for _ in range(200):
+            sandbox.reserve(9021, "2026-06-15T12:00:00", secret=True)
+        sandbox.reserve(9011, "2026-06-15T08:20:00")
+        assert self.hours(vendor) == ["08:40"]
+        assert [int(r.query["offset"]) for r in sandbox.sent("reservations")] == [0, 100, 200]
+
+    def test_pages_that_are_shorter_than_we_asked_for_are_all_read(self, empty: June) -> None:
+        vendor, sandbox, _ = empty
+        sandbox.most_rows = 30
+        for _ in range(70):
+            sandbox.reserve(9021, "2026-06-15T12:00:00")
+        sandbox.reserve(9011, "2026-06-15T08:20:00")
+        assert self.hours(vendor) == ["08:00", "08:40"]
+        assert [int(r.query["offset"]) for r in sandbox.sent("reservations")] == [0, 30, 60]
+
+    @pytest.mark.parametrize("limit", [1000, None, 0])
+    def test_a_limit_that_cannot_be_skips_no_rows(self, empty: June, limit: int | None) -> None:
+        vendor, sandbox, _ = empty
+        first = [sandbox.reserve(9021, "2026-06-15T12:00:00") for _ in range(100)]
+        sandbox.reserve(9011, "2026-06-15T08:20:00")
+        pagination = {"total": 101, "offset": 0, "limit": limit}
+        sandbox.answer("reservations", 200, success(reservations=first, pagination=pagination))
+        assert self.hours(vendor) == ["08:00", "08:40"]
+
+    def test_a_list_whose_end_moves_away_is_given_up(self, empty: June) -> None:
+        vendor, sandbox, _ = empty
+        row = sandbox.reserve(9021, "2026-06-15T12:00:00")
+        endless = success(reservations=[row], pagination={"total": 10**9, "offset": 0, "limit": 100})
+        sandbox.answer("reservations", 200, endless, times=1000)
+        with pytest.raises(UnexpectedResponse):
+            vendor.slots(self.search())
+        assert sandbox.count("reservations") == 200
+
     @pytest.mark.parametrize("pagination", [{"total": 3}, {"total": None}, {}, None, {"total": -1}])
     def test_a_list_that_does_not_say_where_it_ends_is_an_error(self, empty: June, pagination: Any) -> None:
         vendor, sandbox, _ = empty
@@ -1141,15 +1237,15 @@ class TestBookio(VendorContract):
             "locale": "sk",
             "serviceId": 9011,
             "facilityId": 101,
-            "note": "Mám alergiu.\nĎakujem",
+            "note": "Online booking ABC-234\nMám alergiu.\nĎakujem",
         }
         assert type(number) is int
-        assert 0 < number < 2**63
+        assert 0 < number < 2**53
 
-    def test_an_empty_note_is_left_out(self, empty: June) -> None:
+    def test_the_desk_can_find_every_booking_by_the_reference_that_the_patient_quotes(self, empty: June) -> None:
         vendor, sandbox, _ = empty
         vendor.book(self.wanted(vendor.slots(self.search())[0], note=" \n"))
-        assert "note" not in sandbox.sent("create_reservation")[0].json()
+        assert sandbox.sent("create_reservation")[0].json()["note"] == "Online booking ABC-234"
 
     def test_a_booking_has_one_number_of_its_own_however_often_it_is_sent(self, empty: June) -> None:
         vendor, sandbox, _ = empty
@@ -1161,12 +1257,53 @@ class TestBookio(VendorContract):
         first, second, again = (request.json()["externalId"] for request in sandbox.sent("create_reservation"))
         assert first == again != second
 
-    def test_the_numbers_of_bookings_use_all_63_bits(self) -> None:
+    def test_the_numbers_of_bookings_use_all_bits_that_javascript_keeps(self) -> None:
         numbers = {_external_id(f"key{n}") for n in range(2000)}
         assert len(numbers) == 2000
-        assert all(0 < number < 2**63 for number in numbers)
-        for bit in range(63):
+        assert all(0 < number < 2**53 for number in numbers)
+        for bit in range(53):
             assert 800 < sum(number >> bit & 1 for number in numbers) < 1200
+
+    def test_a_far_side_in_javascript_keeps_the_number_of_a_booking(self, empty: June) -> None:
+        vendor, sandbox, _ = empty
+        sandbox.rounds_numbers = True
+        request = self.wanted(vendor.slots(self.search())[0])
+        appointment = vendor.book(request)
+        assert [found.id for found in vendor.find(request)] == [appointment.id]
+
+    @staticmethod
+    def old_number(key: str) -> int:
+        """Of 63 bits, as it was sent before."""
+        return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) >> 1
+
+    def test_a_booking_that_was_sent_with_a_number_of_63_bits_is_found_and_not_booked_again(self, empty: June) -> None:
+        vendor, sandbox, _ = empty
+        request = self.wanted(vendor.slots(self.search())[0])
+        row = sandbox.reserve(9011, "2026-06-15T08:00:00", externalId=self.old_number(KEY), email=self.patient.email)
+        assert row["externalId"] > 2**53
+        there = str(row["id"])
+        assert [found.id for found in vendor.find(request)] == [there]
+        assert vendor.book(request).id == there  # refused as a duplicate
+        standing = vendor.standing(there, request)
+        assert standing is not None
+        assert standing.id == there
+        assert len(sandbox.appointments()) == 1
+
+    def test_a_number_of_63_bits_that_was_rounded_is_found(self, empty: June) -> None:
+        vendor, sandbox, _ = empty
+        request = self.wanted(vendor.slots(self.search())[0])
+        old = self.old_number(KEY)
+        rounded = int(Decimal(repr(float(old))))  # as JavaScript prints it
+        assert rounded != old
+        row = sandbox.reserve(9011, "2026-06-15T08:00:00", externalId=rounded, email=self.patient.email)
+        assert [found.id for found in vendor.find(request)] == [str(row["id"])]
+
+    def test_an_echo_of_the_old_number_is_the_same_booking(self, empty: June) -> None:
+        vendor, sandbox, _ = empty
+        request = self.wanted(vendor.slots(self.search())[0])
+        echo = {**self.echo(request), "externalId": self.old_number(KEY)}
+        sandbox.answer("create_reservation", 200, success(reservation=echo))
+        assert vendor.book(request).id == "77"
 
     @pytest.mark.parametrize(
         ("first_name", "last_name"),
@@ -1337,6 +1474,35 @@ class TestBookio(VendorContract):
             vendor.book(request)
         assert sandbox.appointments() == []
 
+    @pytest.mark.parametrize("moves", [False, True])
+    def test_a_time_that_has_passed_by_the_vendors_clock_is_a_taken_time(self, empty: June, moves: bool) -> None:
+        vendor, sandbox, watch = empty
+        first, second, *_ = vendor.slots(self.search())
+        appointment = vendor.book(self.wanted(second))
+        watch.moment = first.start - timedelta(minutes=3)
+        sandbox.clock = lambda: watch.moment + timedelta(minutes=4)
+        request = self.wanted(first, key="another0key", email="eva@patient.example")
+        with pytest.raises(SlotTaken):
+            vendor.move(appointment.id, self.wanted(first)) if moves else vendor.book(request)
+        assert len(sandbox.appointments()) == 1
+        assert self.hours(vendor) == ["08:40"]  # it is not offered again until it has passed here too
+
+    def test_bad_input_for_a_time_that_is_near_still_leads_to_the_detail_it_names(self, empty: June) -> None:
+        vendor, sandbox, watch = empty
+        request = self.wanted(vendor.slots(self.search())[0])
+        watch.moment = request.slot.start - timedelta(minutes=3)
+        sandbox.answer("create_reservation", 400, failure(10, "email is not valid"))
+        with pytest.raises(InvalidPatient):
+            vendor.book(request)
+
+    def test_bad_input_for_a_time_that_is_not_near_is_ours_to_mend(self, empty: June) -> None:
+        vendor, sandbox, watch = empty
+        request = self.wanted(vendor.slots(self.search())[0])
+        watch.moment = request.slot.start - timedelta(minutes=11)
+        sandbox.clock = lambda: watch.moment + timedelta(minutes=12)
+        with pytest.raises(UnexpectedResponse):
+            vendor.book(request)
+
     def test_a_refusal_does_not_repeat_what_was_said_about_the_patient(self, empty: June) -> None:
         vendor, sandbox, _ = empty
         request = self.wanted(vendor.slots(self.search())[0])
@@ -1404,7 +1570,7 @@ class TestBookio(VendorContract):
         vendor, sandbox, _ = empty
         slot = vendor.slots(self.search())[0]
         vendor.find(self.wanted(slot, email="anna+lekár@patient.example"))
-        query = sandbox.sent("reservations")[-1].query
+        query = sandbox.sent("reservations")[1].query
         assert query["email"] == "anna+lekár@patient.example"
         assert query["facilityId"] == str(BRATISLAVA)
         assert query["from"] <= "2026-06-15" <= query["to"]
@@ -1416,6 +1582,40 @@ class TestBookio(VendorContract):
         for number in (None, OURS, 1):
             sandbox.reserve(9011, "2026-06-15T08:00:00", email=self.patient.email, externalId=number)
         assert vendor.find(request) == []
+
+    def test_a_look_that_finds_the_booking_by_its_mailbox_costs_one_call(self, empty: June) -> None:
+        vendor, sandbox, _ = empty
+        request = self.wanted(vendor.slots(self.search())[0])
+        vendor.book(request)
+        before = sandbox.count("reservations")
+        assert len(vendor.find(request)) == 1
+        assert sandbox.count("reservations") == before + 1
+        sandbox.appointments()[0]["status"] = "CANCELLED"
+        assert vendor.find(request) == []
+        assert sandbox.count("reservations") == before + 2
+
+    def test_a_booking_that_its_mailbox_does_not_find_is_looked_for_among_all_of_the_day(self, empty: June) -> None:
+        vendor, sandbox, _ = empty
+        request = self.wanted(vendor.slots(self.search())[0])
+        for _ in range(100):
+            sandbox.reserve(9021, "2026-06-15T12:00:00")
+        appointment = vendor.book(request)
+        sandbox.appointments()[-1]["email"] = "corrected@patient.example"
+        sandbox.requests.clear()
+        assert [found.id for found in vendor.find(request)] == [appointment.id]
+        asked = [sent.query for sent in sandbox.sent("reservations")]
+        assert [query.get("email") for query in asked] == [self.patient.email, None, None]
+        assert {query["facilityId"] for query in asked} == {str(BRATISLAVA)}
+        assert {(query["from"], query["to"]) for query in asked} == {("2026-06-14", "2026-06-16")}
+
+    def test_a_second_look_that_fails_does_not_say_that_the_booking_is_not_there(self, empty: June) -> None:
+        vendor, sandbox, _ = empty
+        request = self.wanted(vendor.slots(self.search())[0])
+        nobody = success(reservations=[], pagination={"total": 0, "offset": 0, "limit": 100})
+        sandbox.answer("reservations", 200, nobody)
+        sandbox.answer("reservations", 500, times=2)
+        with pytest.raises(VendorUnavailable):
+            vendor.find(request)
 
     def test_a_look_reads_all_pages(self, empty: June) -> None:
         vendor, sandbox, _ = empty

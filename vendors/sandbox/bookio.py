@@ -8,6 +8,7 @@ import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -89,6 +90,12 @@ class BookioSandbox(Sandbox):
     """Where the error number stands: its place is not documented."""
     ids_in_quotes = False
     """Answers with texts where numbers are documented."""
+    rounds_numbers = False
+    """Reads and writes numbers as JavaScript does: above 2**53 their last digits are lost."""
+    most_rows = 100
+    """Of a page, whatever more was asked for. The answer's `limit` says so."""
+    counts_hidden = False
+    """Reservations that our token is not shown are in the total all the same, and their places on the pages empty."""
     between_pages: Callable[[], None] | None = None
     """Called after each page of reservations but the last: somebody else changes the diary while we read it."""
 
@@ -203,7 +210,7 @@ class BookioSandbox(Sandbox):
         rows = [
             row
             for row in self.diary["reservations"]
-            if not row.get("secret")
+            if (self.counts_hidden or not row.get("secret"))
             and query.get("facilityId", str(row["facilityId"])) == str(row["facilityId"])
             and query.get("email", row["email"]).lower() == row["email"].lower()
             and query.get("number", row["number"]) == row["number"]
@@ -231,10 +238,11 @@ class BookioSandbox(Sandbox):
         return self._page("blockedTimes", rows, query)
 
     def _page(self, name: str, rows: list[Row], query: dict[str, str]) -> Reply:
-        offset, limit = int(query.get("offset", 0)), int(query.get("limit", 100))
+        offset, limit = int(query.get("offset", 0)), min(int(query.get("limit", 100)), self.most_rows)
         rows = [row for row in rows if row.get("changed", 0) > int(query.get("lastSync", -1))]
         pagination = {"total": len(rows), "offset": offset, "limit": limit}
-        return self._success(**{"pagination": pagination, name: [_shown(row) for row in rows[offset : offset + limit]]})
+        page = [_shown(row) for row in rows[offset : offset + limit] if not row.get("secret")]
+        return self._success(**{"pagination": pagination, name: page})
 
     def _facility_asked(self, query: dict[str, str]) -> None:
         if "facilityId" in query and int(query["facilityId"]) not in {row["id"] for row in self.diary["facilities"]}:
@@ -246,6 +254,8 @@ class BookioSandbox(Sandbox):
         body = self._body(request, "create_reservation")
         if body["surname"] in body["name"].split()[1:]:
             raise self._broken("the surname stands in the name too")
+        if self.rounds_numbers:
+            body["externalId"] = int(Decimal(repr(float(body["externalId"]))))
         calendar, service = self._service(body["serviceId"])
         if calendar["facilityId"] != body["facilityId"] or service.get("hidden"):
             raise self._refused(12, "Service not found")
