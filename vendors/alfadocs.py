@@ -38,16 +38,17 @@ Documented and not used
 
 import hashlib
 import json
+import logging
 import re
 import threading
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TypeGuard
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -80,13 +81,15 @@ from vendors.base import (
     VendorUnavailable,
     local,
 )
-from vendors.http import Http, Query, json_object, side_by_side, understanding
+from vendors.http import WRITE_MARGIN, Http, Query, json_object, side_by_side, understanding
 
 type Json = dict[str, Any]
 
+log = logging.getLogger("vendors.alfadocs")
+
 PUBLIC_BASE_URL = Url("https://app.alfadocs.com/api/v1")
 PUBLIC_TOKEN_URL = Url("https://app.alfadocs.com/oauth2/token")  # of the host itself, not below /api
-PUBLIC_AUTHORIZE_URL = Url("https://app.alfadocs.com/oauth2/authorize")
+NO_URL = Url("")
 NO_SECRET = Secret("")
 # ASSUMPTION (gap 9): the scopes to create cover updates. Where they do not, the vendor answers 403 to those.
 SCOPES = (
@@ -125,9 +128,20 @@ FOR_GOOD = 10 * 365 * 24 * 3600
 RENEW_EARLY = 300
 """Seconds before its end from which an access token is renewed, and never more than half of its life."""
 TOKEN_LIMIT = 10.0
+"""Seconds that a renewal may take, whatever the page has left: one whose answer is cut off may cost the connection."""
+RENEW_WITHIN = 6.0
+"""With fewer seconds left, a token that is still good is used and not renewed."""
+RENEW_AGAIN = 30.0
+"""Seconds until the next try, after a renewal that did not happen while the token was still good."""
 LEASE = 20.0
 """Seconds that one process may take to renew the token, or to find or create one chart. Longer than its calls take."""
 POLL = 0.1
+LOOK_AGAIN = 1.0
+"""Seconds until the second search for a chart that may have been created."""
+DESCRIPTION = 99
+"""The most characters of ours in an appointment's description."""
+# ASSUMPTION (gap 6): the first characters, so many, are surely kept.
+SHORT = 60
 
 NUMBERS = ("patientId", "duration", "colorId", "chairId", "operatorId")
 FLAGS = ("emailReminder", "smsReminder", "allDay")
@@ -135,6 +149,8 @@ WRITABLE = ("date", "description", "type", "state", *NUMBERS, *FLAGS)
 """What an update may send. The rest of an appointment is read-only."""
 GONE = {404, 410}
 NOT_STANDING = {"cancelled", "absent"}
+ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What reading a row of another shape may raise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +168,8 @@ class Connection:
     refresh_token: Secret = NO_SECRET
     """The first one: it works once, and those that follow are remembered elsewhere. Empty: not connected yet."""
     token_url: Url = PUBLIC_TOKEN_URL
-    authorize_url: Url = PUBLIC_AUTHORIZE_URL
+    authorize_url: Url = NO_URL
+    """Where the owner says yes. Empty: beside `token_url`."""
     reminders: bool = False
     """Whether AlfaDocs reminds the patient by e-mail and text message."""
 
@@ -168,6 +185,10 @@ class Connection:
             if not re.fullmatch("[0-9]+", getattr(self, name)):
                 raise ValueError(f"{name} must be a number")
 
+    @property
+    def consent_page(self) -> str:
+        return self.authorize_url or f"{self.token_url.rstrip('/').rpartition('/')[0]}/authorize"
+
 
 # --- In AlfaDocs's words ---------------------------------------------------------------------------------------------
 
@@ -180,20 +201,26 @@ class Refused(UnexpectedResponse):
         self.status = status
 
 
+class _Unclear(VendorUnavailable):
+    """Nobody knows whether the tokens were renewed."""
+
+
 class Tokens:
     """The access token that all processes of a practice share, and the chain of refresh tokens behind it.
 
     Each refresh token works once, so one process at a time renews, and both new tokens are stored in one step. When the
     answer to a renewal is lost, the token may be used up: the next caller tries it once more, and if the vendor then
     refuses it, the practice has to connect again. There is no way to ask.
+
+    A renewal that clearly did not happen harms nobody while the older token is good: it is used, and renewed later.
     """
 
     # ASSUMPTION (gap 10): a renewal ends the older access token. So whoever finds it due waits for the new one.
 
     def __init__(self, connection: Connection, context: Context, clock: Callable[[], datetime]) -> None:
-        base_url, _, last = connection.token_url.rstrip("/").rpartition("/")
-        self._http = Http("alfadocs", base_url, context, {}, pace=PACE)
+        self._base_url, _, last = connection.token_url.rstrip("/").rpartition("/")
         self._path = f"/{last}"
+        self._context = context
         self._connection = connection
         self._store = context.store
         self._clock = clock
@@ -207,7 +234,7 @@ class Tokens:
         if not self._connection.refresh_token:
             raise AuthenticationFailed("not connected yet: the practice must connect")
         with self._lock:
-            if not self._is_good(self._known, refused):
+            if not self._is_fresh(self._known, refused):
                 self._known = self._shared(refused)
             return str(self._known["access"])
 
@@ -225,26 +252,38 @@ class Tokens:
         until = min(self._deadline, time.monotonic() + LEASE)
         while True:
             kept = self._kept()
-            if self._is_good(kept, refused):
+            if self._is_fresh(kept, refused) or (self._is_good(kept, refused) and self._is_no_time()):
                 return kept
             if self._store.lease("refresh", LEASE):
                 try:
                     kept = self._kept()  # perhaps renewed a moment ago
-                    return kept if self._is_good(kept, refused) else self._renewed(kept)
+                    return kept if self._is_fresh(kept, refused) else self._renewed(kept, refused)
                 finally:
                     self._store.forget("refresh")
             if time.monotonic() + POLL > until:
                 raise VendorUnavailable("another process is still renewing the token", retry_after=2)
             time.sleep(POLL)
 
+    def _is_fresh(self, tokens: Json, refused: str) -> bool:
+        """It is good, and need not be renewed yet."""
+        return self._is_good(tokens, refused) and self._clock().timestamp() < tokens["renew_at"]
+
     def _is_good(self, tokens: Json, refused: str) -> bool:
-        return bool(tokens) and tokens["access"] != refused and self._clock().timestamp() < tokens["renew_at"]
+        return bool(tokens) and tokens["access"] != refused and self._clock().timestamp() < tokens["expires_at"]
+
+    def _is_no_time(self) -> bool:
+        """To renew a token that is still good: the page is almost over, or it was tried in vain a moment ago."""
+        if self._deadline - time.monotonic() < RENEW_WITHIN:
+            return True
+        return self._clock().timestamp() < float(self._store.get("not renewed") or 0)
 
     def _kept(self) -> Json:
         kept: Json = json.loads(self._store.get("tokens") or "{}")
         return kept if kept.get("origin") == self._origin else {}
 
-    def _renewed(self, kept: Json) -> Json:
+    def _renewed(self, kept: Json, refused: str) -> Json:
+        if self._deadline - time.monotonic() < WRITE_MARGIN:
+            raise VendorUnavailable("no time left to renew the token")
         refresh = kept.get("refresh") or str(self._connection.refresh_token)
         refusal = _digest(self._connection.client_id, self._connection.client_secret, refresh)
         if self._store.get("reconnect") == refusal:
@@ -255,24 +294,38 @@ class Tokens:
             if error.status in (400, 401, 403):
                 self._store.put("reconnect", refusal, FOR_GOOD)
             raise
+        except _Unclear:
+            raise
+        except VendorUnavailable:
+            if not self._is_good(kept, refused):
+                raise
+            until = self._clock().timestamp() + RENEW_AGAIN
+            self._store.put("not renewed", str(until), RENEW_AGAIN)
+            return kept
         tokens = {"refresh": refresh} | tokens
         self.keep(tokens)
         return tokens
 
     def _new(self, form: dict[str, str]) -> Json:
-        """Raises `AuthenticationFailed` when it is refused, and `VendorUnavailable` when nobody knows."""
+        """Raises `AuthenticationFailed` when it is refused, `VendorUnavailable` when nothing was done.
+
+        And `_Unclear`, which is one of those, when nobody knows.
+        """
+        http = Http("alfadocs", self._base_url, replace(self._context, budget=TOKEN_LIMIT), {}, pace=PACE)
         form |= {"client_id": self._connection.client_id, "client_secret": str(self._connection.client_secret)}
         try:
-            response = self._http.write("POST", self._path, form=form, limit=TOKEN_LIMIT)
+            response = http.write("POST", self._path, form=form, limit=TOKEN_LIMIT)
         except OutcomeUnknown as error:
-            raise VendorUnavailable("no clear answer to a request for tokens") from error
+            if re.fullmatch("status 5[0-9]{2}", str(error)):  # ASSUMPTION (gap 10): then the older tokens still hold
+                raise VendorUnavailable(f"no tokens: {error}") from error
+            raise _Unclear("no clear answer to a request for tokens") from error
         except AuthenticationFailed as error:
             if error.status is None:
                 raise
             raise AuthenticationFailed("the practice must reconnect", status=error.status) from error
         if response.is_error:
             raise AuthenticationFailed("the practice must reconnect", status=response.status_code)
-        with understanding(VendorUnavailable):
+        with understanding(_Unclear):
             answer = json_object(response)
             lives = float(answer.get("expires_in") or 3600)
             now = self._clock().timestamp()
@@ -432,7 +485,7 @@ def _id(value: object) -> str:
 
 
 def _optional_id(value: object) -> str:
-    return "" if value is None else _id(value)
+    return "" if value in (None, "") else _id(value)
 
 
 def _text(value: object) -> str:
@@ -455,6 +508,25 @@ def _moment(text: str) -> datetime:
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}", text):
         raise ValueError("a local time was expected")
     return datetime.fromisoformat(text)
+
+
+def _each[T](what: str, rows: list[Json], read: Callable[[Json], T]) -> list[T]:
+    """What is read of each row. Odd ones are left out, unless all are: then the vendor speaks otherwise than we think.
+
+    Use inside `understanding`.
+    """
+    good: list[T] = []
+    odd: Exception | None = None
+    for row in rows:
+        try:
+            good.append(read(row))
+        except ODD as error:
+            odd = error
+    if odd is not None:
+        if not good:
+            raise odd
+        log.warning("alfadocs: %d of %d %s could not be read", len(rows) - len(good), len(rows), what)
+    return good
 
 
 def _digest(*texts: str) -> str:
@@ -532,11 +604,34 @@ class _Entry:
     id: str
     start: datetime
     end: datetime
+    minutes: int
+    """0: the vendor states none."""
     chair: str
     operator: str
     stands: bool
     description: str
     row: Json
+
+
+class _Day(NamedTuple):
+    """A day's appointments, and the rows that could not be read as such."""
+
+    entries: list[_Entry]
+    odd: list[Json]
+
+
+class _Capabilities(Capabilities):
+    """Of one practice. Whether it may change appointments is looked up when somebody asks, and no sooner."""
+
+    _updates: Callable[[], bool]
+
+    def __init__(self, known: Capabilities, updates: Callable[[], bool]) -> None:
+        super().__init__(**{field.name: getattr(known, field.name) for field in fields(known)})
+        object.__setattr__(self, "_updates", updates)
+
+    def __getattribute__(self, name: str) -> Any:
+        value = super().__getattribute__(name)
+        return value and self._updates() if name in ("cancel", "move") else value
 
 
 def _now() -> datetime:
@@ -546,6 +641,8 @@ def _now() -> datetime:
 class AlfaDocs(Vendor):
     name = "AlfaDocs"
     Connection = Connection
+    granted = ("practice_id", "archive_id", "refresh_token")
+    lasting = ("tokens", "refresh", "reconnect", "no updates", "chart")
     capabilities = Capabilities(
         cancel=True,
         move=True,
@@ -569,12 +666,9 @@ class AlfaDocs(Vendor):
         self._deadline = time.monotonic() + context.budget
         self._clinic = Clinic(connection.practice_id, context.clinic_name or context.practice, context.clinic_address)
         self._archive = f"{connection.practice_id}/{connection.archive_id}"
-        self.capabilities = replace(
-            AlfaDocs.capabilities, notifies=connection.reminders, consent=bool(connection.client_id)
-        )
         self._grant = _digest(connection.refresh_token) if connection.refresh_token else ""
-        if self._grant and self._store.get("no updates") == self._grant:
-            self._without_updates()
+        known = replace(AlfaDocs.capabilities, notifies=connection.reminders, consent=bool(connection.client_id))
+        self.capabilities = _Capabilities(known, self._covers_updates)
 
     def asks(self) -> tuple[Asked, ...]:
         return (
@@ -619,13 +713,19 @@ class AlfaDocs(Vendor):
             [client.reasons, client.operators, client.chairs, client.colors]
         )
         with understanding():
-            known_colors = [_id(row["id"]) for row in colors]
-            active = sorted((row for row in operators if not _flag(row.get("deleted"))), key=_sequence)
-            names = {_id(row["id"]): _text(row["name"]) for row in active}
+            known_colors = _each("colours", colors, lambda row: _id(row["id"]))
+            active = [row for row in operators if not _flag(row.get("deleted"))]
+            people = sorted(
+                _each("operators", active, lambda row: (_sequence(row), _id(row["id"]), _text(row["name"])))
+            )
+            names = {id: name for _, id, name in people}
+            read = _each("reasons", reasons, lambda row: (_sequence(row), _id(row["id"]), _reason(row, names)))
+            places = _each("chairs", chairs, lambda row: (_id(row["id"]), _flag(row.get("deleted"))))
             catalogue = _Catalogue(
-                {_id(row["id"]): reason for row in sorted(reasons, key=_sequence) if (reason := _reason(row, names))},
-                tuple(_id(row["id"]) for row in chairs if not _flag(row.get("deleted"))),
-                tuple(_id(row["id"]) for row in chairs if _flag(row.get("deleted"))),
+                {id: reason for _, id, reason in sorted(read, key=lambda found: found[0]) if reason},
+                # By their ids: the vendor promises no order, and which chair is chosen hangs on it.
+                tuple(sorted((id for id, deleted in places if not deleted), key=int)),
+                tuple(id for id, deleted in places if deleted),
             )
         if str(int(self._connection.color_id)) not in known_colors:
             raise AuthenticationFailed(f"color_id is none of the practice's colours: {', '.join(known_colors)}")
@@ -644,7 +744,10 @@ class AlfaDocs(Vendor):
         return first, first + timedelta(days=WINDOW - 1)
 
     def slots(self, search: Search) -> list[Slot]:
-        """One call for 29 days while the catalogue is known. Times that have passed are left out."""
+        """One call for 29 days while the catalogue is known. Times that have passed are left out.
+
+        A start comes once for each operator, in a chair of our choice; with `every_chair`, in each that is free.
+        """
         search = replace(search, first=max(search.first, self._today()))
         if search.first > search.last or search.clinic_id not in (None, self._clinic.id):
             return []
@@ -659,9 +762,9 @@ class AlfaDocs(Vendor):
                 raise
             rows = self._free(search, catalogue)
         self._learn_chairs(rows)
-        chosen: dict[tuple[str, str, str], _Row] = {}
+        chosen: dict[tuple[str, ...], _Row] = {}
         for row in catalogue.in_order(rows):
-            chosen.setdefault((row.date, row.time, row.operator), row)
+            chosen.setdefault(row if search.every_chair else (row.date, row.time, row.operator), row)
         slots = filter(None, map(self._slot, chosen.values()))
         now = self._clock()
         return sorted(
@@ -678,15 +781,16 @@ class AlfaDocs(Vendor):
         windows = [(date.fromordinal(n), min(date.fromordinal(n + WINDOW - 1), search.last)) for n in days]
         self._client.ready()
         lists = side_by_side([partial(self._client.free_slots, reason.minutes, operators, *w) for w in windows])
+
+        def read(row: Json) -> _Row:
+            free = _Row(row["date"], row["time"], str(reason.minutes), _id(row["operatorId"]), _id(row["chairId"]))
+            _moment(f"{free.date} {free.time}")
+            return free
+
         with understanding():
-            rows = {
-                _Row(row["date"], row["time"], str(reason.minutes), _id(row["operatorId"]), _id(row["chairId"]))
-                for found in lists
-                for row in found
-            }
             return [
                 row
-                for row in rows
+                for row in set(_each("free slots", [row for found in lists for row in found], read))
                 if search.first <= row.start.date() <= search.last
                 and row.operator in operators
                 and row.chair not in catalogue.deleted_chairs
@@ -721,25 +825,26 @@ class AlfaDocs(Vendor):
 
     def _learn_chairs(self, rows: list[_Row]) -> None:
         """Remember which chairs each operator works in, so far as free times ever told."""
-        known = self._chairs_of_operators()
+        kept, now = self._kept_chairs(), self._clock().timestamp()
+        known: dict[str, list[str]] = kept["operators"]
         seen = {operator: set(chairs) for operator, chairs in known.items()}
         for row in rows:
             seen.setdefault(row.operator, set()).add(row.chair)
         learnt = {operator: sorted(chairs) for operator, chairs in seen.items()}
-        if learnt != known:
-            self._store.put(f"chairs {self._archive}", json.dumps(learnt), CHAIRS_KEPT)
+        if learnt != known or now > kept["at"] + CHAIRS_KEPT / 2:
+            self._store.put(f"chairs {self._archive}", json.dumps({"at": now, "operators": learnt}), CHAIRS_KEPT)
 
-    def _chairs_of_operators(self) -> dict[str, list[str]]:
-        known: dict[str, list[str]] = json.loads(self._store.get(f"chairs {self._archive}") or "{}")
-        return known
+    def _kept_chairs(self) -> Json:
+        kept: Json = json.loads(self._store.get(f"chairs {self._archive}") or "{}")
+        return {"at": 0, "operators": {}} if "at" not in kept else kept
 
     # --- The patient's chart
 
     def _chart(self, patient: Patient) -> str:
         """The id of the patient's chart, which is created where none is beyond doubt theirs.
 
-        One at a time for one patient: two bookings at once must not create two charts. Raises `OutcomeUnknown` when
-        one may have been created and is not found: the next search finds it, and nobody is asked to create a twin.
+        One at a time for one patient: two bookings at once must not create two charts. Raises `VendorUnavailable`
+        when one may have been created and is not found: there is no appointment, and the next try searches first.
         """
         body = self._new_chart(patient)
         with self._alone(f"chart {_digest(*_who(patient))[:32]}"):
@@ -748,20 +853,25 @@ class AlfaDocs(Vendor):
                 return before[0]
             try:
                 return self._client.create_patient(body)
-            except Refused as refusal:
+            except Refused as refusal:  # some refuse what they did
                 if refusal.status not in (400, 409, 422):
                     raise
-                given = [str(asked.field) for asked in self.asks() if getattr(patient, asked.field)]
-                # ASSUMPTION (gap 4): the text of a refusal does not say reliably which.
-                raise InvalidPatient(*given) from refusal
-            except OutcomeUnknown as error:
-                try:
-                    new = [id for id in self._charts(patient) if id not in before]
-                except VendorError as failure:
-                    raise OutcomeUnknown("a chart may have been created, and the search for it failed") from failure
+                new = self._new_charts(patient, before)
                 if len(new) != 1:
-                    raise OutcomeUnknown("a chart may have been created") from error
-                return new[0]
+                    given = [str(asked.field) for asked in self.asks() if getattr(patient, asked.field)]
+                    # ASSUMPTION (gap 4): the text of a refusal does not say reliably which.
+                    raise InvalidPatient(*given) from refusal
+            except OutcomeUnknown as error:
+                new = self._new_charts(patient, before)
+                if not new and time.monotonic() + LOOK_AGAIN + 1 < self._deadline:
+                    time.sleep(LOOK_AGAIN)
+                    new = self._new_charts(patient, before)
+                if len(new) != 1:
+                    raise VendorUnavailable("a chart may have been created") from error
+            return new[0]
+
+    def _new_charts(self, patient: Patient, before: list[str]) -> list[str]:
+        return [id for id in self._charts(patient) if id not in before]
 
     def _charts(self, patient: Patient) -> list[str]:
         """The charts that are this patient's as far as e-mail (or phone), names and birth date tell."""
@@ -828,12 +938,12 @@ class AlfaDocs(Vendor):
         return self._verified(request, row, appointment_id)
 
     def _description(self, request: BookingRequest) -> str:
-        """The reason in the vendor's own words, and our reference."""
+        """The reason in the vendor's own words, cut where it is long, and our reference."""
         # ASSUMPTION (gap 6): it comes back as it was sent, and may be this long.
         kept = self._store.get(f"catalogue {self._archive}")
         reason = _Catalogue.of(kept).reasons.get(request.service_id) if kept else None
         name = reason.name if reason else request.service_name
-        return f"{name[:150]} {_mark(request)}".strip()
+        return _described(name[: DESCRIPTION - len(_mark(request)) - 1].rstrip(), request)
 
     def _landed(self, request: BookingRequest, row: _Row, chart: str, refusal: Refused) -> str:
         """The id of what was refused and stands in the diary all the same. Otherwise says why it was refused."""
@@ -855,18 +965,19 @@ class AlfaDocs(Vendor):
     def _verified(self, request: BookingRequest, row: _Row, appointment_id: str | None) -> Appointment:
         """The booking as the diary has it. Where two stand at one time, the later gives way: `SlotTaken`."""
         try:
-            entries = self._day(row.start.date())
+            day = self._day(row.start.date())
+            ours = [entry for entry in day.entries if self._is_this(entry, request, row, appointment_id)]
+            if not ours and appointment_id in {str(odd.get("id")) for odd in day.odd}:
+                raise UnexpectedResponse("our appointment cannot be read")
+            rivals = self._rivals(ours[0].id, row, day) if ours else []
         except VendorError as error:
             if appointment_id is None:
                 raise OutcomeUnknown("no id in the answer, and no look at the day") from error
             return Appointment(appointment_id, request.slot.start, request.slot.end)  # said clearly, if not compared
-        ours = [entry for entry in entries if _is_ours(entry, request, row.start)]
-        if appointment_id is not None:
-            ours = [entry for entry in entries if entry.id == appointment_id and entry.start == row.start]
         if not ours:
             raise OutcomeUnknown("accepted, and not among the day's appointments")
         (mine, *_) = ours
-        if any(int(rival.id) < int(mine.id) for rival in self._rivals(mine.id, row, entries)):
+        if any(int(rival.id) < int(mine.id) for rival in rivals):
             try:
                 self._change(mine.row, {"state": "cancelled"})
             except VendorError as error:
@@ -874,42 +985,66 @@ class AlfaDocs(Vendor):
             raise SlotTaken("somebody else was there before")
         return Appointment(mine.id, request.slot.start, request.slot.end)
 
-    def _rivals(self, appointment_id: str, row: _Row, entries: list[_Entry]) -> list[_Entry]:
+    @staticmethod
+    def _is_this(entry: _Entry, request: BookingRequest, row: _Row, appointment_id: str | None) -> bool:
+        known = _is_ours(entry, request) if appointment_id is None else entry.id == appointment_id
+        return known and entry.start == row.start
+
+    def _rivals(self, appointment_id: str, row: _Row, day: _Day) -> list[_Entry]:
         """Those of others that overlap the row in its chair, or with its operator if that one works in no other chair.
 
         An operator with several chairs may see two at a time: then the vendor goes on offering the other chair.
+        Raises `UnexpectedResponse` where there is none, and what could not be read may be one.
         """
-        one_chair = len(self._chairs_of_operators().get(row.operator, ())) < 2
-        return [
+        one_chair = len(self._kept_chairs()["operators"].get(row.operator, ())) < 2
+        rivals = [
             entry
-            for entry in entries
+            for entry in day.entries
             if entry.id != appointment_id
             and entry.stands
             and entry.start < row.end
             and row.start < entry.end
             and (entry.chair == row.chair or (one_chair and entry.operator == row.operator))
         ]
+        if not rivals and not all(_is_elsewhere(odd, row, one_chair) for odd in day.odd):
+            raise UnexpectedResponse("an appointment that cannot be read, and may be at the same time")
+        return rivals
 
     def find(self, request: BookingRequest) -> list[Appointment]:
-        """By the patient, the day, the start and our reference. Cancelled ones are left out."""
+        """By the patient, the day and our reference, wherever in that day it stands. Cancelled ones are left out."""
         chart = self._store.get(f"chart of {request.key}")
         if chart is None and not (request.patient.last_name and (request.patient.email or request.patient.phone)):
             raise OutcomeUnknown("appointments are found by the patient, and nothing is known of them")
         charts = [chart] if chart else self._charts(request.patient)
-        return [
-            Appointment(entry.id, request.slot.start, self._end(request.slot.start, _minutes(entry)))
-            for entry in self._entries_of(request, charts)
-        ]
+        return [self._appointment(entry, request) for entry in self._entries_of(request, charts)]
+
+    def _appointment(self, entry: _Entry, request: BookingRequest) -> Appointment:
+        """As it stands there. It is as long as it was when it was chosen, where the vendor states no length."""
+        start = local(entry.start, self._zone)
+        if start is None:
+            raise UnexpectedResponse("an appointment at an hour that the clocks skip")
+        known = int((request.slot.end.astimezone(UTC) - request.slot.start.astimezone(UTC)).total_seconds() // 60)
+        return Appointment(entry.id, start, self._end(start, entry.minutes or known))
 
     def _entries_of(self, request: BookingRequest, charts: list[str]) -> list[_Entry]:
-        start = self._wall(request.slot.start)
-        entries = [entry for chart in charts for entry in self._day(start.date(), chart)]
-        return [entry for entry in entries if _is_ours(entry, request, start)]
+        """Raises `UnexpectedResponse` where there is none, and what could not be read may be it."""
+        days = [(chart, self._day(self._wall(request.slot.start).date(), chart)) for chart in charts]
+        found = [entry for _, day in days for entry in day.entries if _is_ours(entry, request)]
+        if not found and any(_may_be_ours(odd, request, chart) for chart, day in days for odd in day.odd):
+            raise UnexpectedResponse("an appointment of the patient's that cannot be read")
+        return found
 
-    def _day(self, day: date, chart: str | None = None) -> list[_Entry]:
+    def _day(self, day: date, chart: str | None = None) -> _Day:
         rows = self._client.appointments(day, chart)
-        with understanding():
-            return sorted(map(_entry, rows), key=lambda entry: int(entry.id))
+        entries, odd = [], []
+        for row in rows:
+            try:
+                entries.append(_entry(row))
+            except ODD:
+                odd.append(row)
+        if odd:
+            log.warning("alfadocs: %d of %d appointments could not be read", len(odd), len(rows))
+        return _Day(sorted(entries, key=lambda entry: int(entry.id)), odd)
 
     # --- Changes
 
@@ -918,29 +1053,28 @@ class AlfaDocs(Vendor):
         row = self._client.appointment(appointment_id)
         if row is None:
             # A path that is not there is 404 too. So the day is read as well, by a path that ends before the id.
-            entries = self._day(self._wall(request.slot.start).date(), self._store.get(f"chart of {request.key}"))
-            if appointment_id in {entry.id for entry in entries}:
+            chart = self._store.get(f"chart of {request.key}")
+            day = self._day(self._wall(request.slot.start).date(), chart)
+            listed = {str(row.get("id")) for row in [*(entry.row for entry in day.entries), *day.odd]}
+            if appointment_id in listed or any(_may_be_ours(odd, request, chart) for odd in day.odd):
                 raise UnexpectedResponse("an appointment of the day that is not known by its id")
             return None
         if row.get("state") == "cancelled":
             return None
         with understanding():
             entry = _entry(row)
-        start = local(entry.start, self._zone)
-        if start is None:
-            raise UnexpectedResponse("an appointment at an hour that the clocks skip")
-        return Appointment(entry.id, start, self._end(start, _minutes(entry)))
+        return self._appointment(entry, request)
 
     def cancel(self, appointment_id: str, request: BookingRequest) -> None:
         if not self.capabilities.cancel:
             raise Unsupported("cancel")
         row = self._client.appointment(appointment_id)
-        if row is None or row.get("state") == "cancelled":
+        if not _stands(row):
             return
         try:
             self._change(row, {"state": "cancelled"})
-        except Refused as refusal:
-            if refusal.status not in GONE and not self._stands_so(appointment_id, {"state": "cancelled"}):
+        except Refused:  # also with 404: it may be the path that is not there
+            if _stands(self._looked_up(appointment_id)):
                 raise
 
     def move(self, appointment_id: str, request: BookingRequest) -> Appointment:
@@ -951,7 +1085,7 @@ class AlfaDocs(Vendor):
         if request.slot.start <= self._clock():
             raise SlotTaken("it has begun")
         before = self._client.appointment(appointment_id)
-        if before is None or before.get("state") == "cancelled":
+        if not _stands(before):
             raise UnexpectedResponse("what should be moved is not in the diary")
         there = {
             "date": f"{row.date} {row.time}",
@@ -964,7 +1098,10 @@ class AlfaDocs(Vendor):
         try:
             self._change(before, there)
         except Refused as refusal:
-            if not self._stands_so(appointment_id, there):
+            now = self._looked_up(appointment_id)
+            if not _stands(now):
+                raise UnexpectedResponse("what should be moved left the diary") from refusal
+            if not _stands_so(now, there):
                 self._say_why(request, row, refusal)
         try:
             rivals = self._rivals(appointment_id, row, self._day(row.start.date()))
@@ -990,7 +1127,7 @@ class AlfaDocs(Vendor):
         try:
             self._update(appointment_id, body)
         except OutcomeUnknown:
-            if not self._stands_so(appointment_id, body):
+            if not _stands_so(self._looked_up(appointment_id), body):
                 try:
                     self._update(appointment_id, body)
                 except Refused:
@@ -1004,26 +1141,16 @@ class AlfaDocs(Vendor):
         except AuthenticationFailed as error:
             if error.status == 403 and self._grant:  # see SCOPES; until the practice connects again
                 self._store.put("no updates", self._grant, FOR_GOOD)
-                self._without_updates()
             raise
 
-    def _without_updates(self) -> None:
-        self.capabilities = replace(self.capabilities, cancel=False, move=False)
+    def _covers_updates(self) -> bool:
+        """Whether no update was forbidden since the practice connected."""
+        return not self._grant or self._store.get("no updates") != self._grant
 
-    def _stands_so(self, appointment_id: str, wanted: Json) -> bool:
-        """Whether the appointment has these values, after a change whose outcome is open."""
+    def _looked_up(self, appointment_id: str) -> Json | None:
+        """As the appointment stands after a change whose outcome is open."""
         try:
-            row = self._client.appointment(appointment_id)
-            with understanding():
-                return (
-                    row is not None
-                    and _writable(row).items()
-                    >= {
-                        name: value
-                        for name, value in wanted.items()
-                        if name in ("date", "state", "operatorId", "chairId")
-                    }.items()
-                )
+            return self._client.appointment(appointment_id)
         except VendorError as error:
             raise OutcomeUnknown("could not be looked up") from error
 
@@ -1041,7 +1168,7 @@ class AlfaDocs(Vendor):
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         }
-        return f"{self._connection.authorize_url}?{urlencode(query, quote_via=quote)}"
+        return f"{self._connection.consent_page}?{urlencode(query, quote_via=quote)}"
 
     def connected(self, code: str, verifier: str, redirect_uri: str) -> Any:
         """The ids come from the vendor, never from the browser. Raises `AuthenticationFailed` for a wrong code."""
@@ -1091,10 +1218,12 @@ def _row(slot_id: str) -> _Row:
 
 def _entry(row: Json) -> _Entry:
     start = _moment(row["date"])
+    minutes = min(max(_number(row.get("duration")), 0), 24 * 60)
     return _Entry(
         id=_id(row["id"]),
         start=start,
-        end=start + timedelta(minutes=min(_number(row.get("duration")), 24 * 60)),
+        end=start + timedelta(minutes=max(minutes, 1)),
+        minutes=0 if _flag(row.get("allDay")) else minutes,
         chair=_optional_id(row.get("chairId")),
         operator=_optional_id(row.get("operatorId")),
         stands=row.get("state") not in NOT_STANDING,
@@ -1103,8 +1232,37 @@ def _entry(row: Json) -> _Entry:
     )
 
 
-def _minutes(entry: _Entry) -> int:
-    return int((entry.end - entry.start).total_seconds() // 60)
+def _stands(row: Json | None) -> TypeGuard[Json]:
+    return row is not None and row.get("state") != "cancelled"
+
+
+def _stands_so(row: Json | None, wanted: Json) -> bool:
+    """Whether the appointment has these values. Raises `OutcomeUnknown` where it cannot be read."""
+    told = {name: value for name, value in wanted.items() if name in ("date", "state", "operatorId", "chairId")}
+    with understanding(OutcomeUnknown):
+        return row is not None and _writable(row).items() >= told.items()
+
+
+def _is_elsewhere(odd: Json, row: _Row, one_chair: bool) -> bool:
+    """Whether an appointment that cannot be read as a whole does not stand in the row's way, beyond doubt."""
+    if odd.get("state") in NOT_STANDING:
+        return True
+    with suppress(*ODD):
+        if _moment(odd["date"]) >= row.end:
+            return True
+    with suppress(*ODD):
+        chair, operator = _optional_id(odd["chairId"]), _optional_id(odd["operatorId"])
+        return chair != row.chair and not (one_chair and operator == row.operator)
+    return False
+
+
+def _may_be_ours(odd: Json, request: BookingRequest, chart: str | None) -> bool:
+    """Whether an appointment that cannot be read as a whole may be the request's."""
+    with suppress(*ODD):
+        if chart and _id(odd["patientId"]) != chart:
+            return False
+    description = odd.get("description")
+    return not isinstance(description, str) or _mark(request) in description
 
 
 def _mark(request: BookingRequest) -> str:
@@ -1113,12 +1271,17 @@ def _mark(request: BookingRequest) -> str:
 
 def _marked(description: object, request: BookingRequest) -> str:
     """What the desk may have written stays; the reference is the request's."""
-    others = re.sub(r"\s*\[rif [^\]]*\]", "", str(description or request.service_name))
-    return f"{others} {_mark(request)}".strip()
+    return _described(re.sub(r"\s*\[rif [^\]]*\]", "", str(description or request.service_name)).strip(), request)
 
 
-def _is_ours(entry: _Entry, request: BookingRequest, start: datetime) -> bool:
-    return _mark(request) in entry.description and entry.start == start and entry.row.get("state") != "cancelled"
+def _described(text: str, request: BookingRequest) -> str:
+    """With the reference in front of a long text: were it cut off at its end, nothing would be found again."""
+    mark = _mark(request)
+    return f"{text} {mark}".strip() if len(f"{text} {mark}") <= SHORT else f"{mark} {text}"
+
+
+def _is_ours(entry: _Entry, request: BookingRequest) -> bool:
+    return _mark(request) in entry.description and entry.row.get("state") != "cancelled"
 
 
 def _writable(row: Json) -> Json:

@@ -211,7 +211,7 @@ class Slot:
     """What it takes up, as names that two overlapping slots share when they exclude each other (a provider of a
     clinic, a chair). Empty where only the vendor can know: then the vendor's reservation decides."""
     places: int = 1
-    """How many bookings may run at the same instant on what it occupies."""
+    """How many bookings of ours may run at the same instant on what it occupies, beside those the diary has already."""
 
 
 # --- Who, and the booking --------------------------------------------------------------------------------------------
@@ -358,6 +358,11 @@ class Vendor(ABC):
     """A frozen dataclass whose fields are `Url`, `Secret`, `str`, `int` or `bool`: what an admin fills in."""
     capabilities: Capabilities = Capabilities()
     """Of this kind of system. For one practice it may be less: then the object's own attribute says so."""
+    granted: ClassVar[tuple[str, ...]] = ()
+    """The fields of `Connection` that the owner's consent fills in."""
+    lasting: ClassVar[tuple[str, ...]] = ()
+    """How the names of those memories begin that stay when the connection is changed: they say themselves to which
+    credentials they belong, or hold something that can be had only once."""
     needs_clinic: ClassVar[bool] = False
     """Does not know its clinic's name and address: the practice fills them in."""
 

@@ -60,7 +60,7 @@ from vendors.sandbox.alfadocs import (
     URGENT,
     AlfaDocsSandbox,
 )
-from vendors.sandbox.base import Reply, Request
+from vendors.sandbox.base import Refusal, Reply, Request
 
 ROME = ZoneInfo("Europe/Rome")
 NOON = datetime(2026, 6, 10, 10, 0, tzinfo=UTC)  # a Wednesday, 12:00 in Rome
@@ -234,6 +234,11 @@ class TestAlfaDocs(VendorContract):
     def wrong_credentials(self, base_url: str) -> Connection:
         return key_connection(base_url, api_key=Secret("another key"))
 
+    def request(self, vendor: Any, sandbox: Any, slot: Slot, **changes: Any) -> BookingRequest:
+        """Of two bookings each has its own reference: by it and the day they are told apart."""
+        reference = f"{changes['key'][:3]}-234" if "key" in changes else "ABC-234"
+        return super().request(vendor, sandbox, slot, **({"reference": reference} | changes))
+
     def refuse_the_patient(self, sandbox: Any) -> None:
         sandbox.answer("create_patient", 400, {"error": "Dati non validi"})
 
@@ -282,8 +287,14 @@ class TestTheConnection:
         connection = Connection(practice_id="1", archive_id="2", color_id="3", api_key=Secret("k"))
         assert connection.base_url == "https://app.alfadocs.com/api/v1"
         assert connection.token_url == "https://app.alfadocs.com/oauth2/token"
-        assert connection.authorize_url == "https://app.alfadocs.com/oauth2/authorize"
+        assert connection.consent_page == "https://app.alfadocs.com/oauth2/authorize"
         assert not connection.reminders
+
+    def test_the_owner_says_yes_beside_where_the_tokens_are_unless_it_is_told_otherwise(self) -> None:
+        keys = {"color_id": "3", "client_id": "x", "client_secret": Secret("y")}
+        elsewhere = Connection(**keys, token_url=Url("https://alfa.example/oauth2/token/"))  # type: ignore[arg-type]
+        assert elsewhere.consent_page == "https://alfa.example/oauth2/authorize"
+        assert replace(elsewhere, authorize_url=Url("https://yes.example/")).consent_page == "https://yes.example/"
 
     def test_before_the_owner_said_yes_neither_ids_nor_token_are_there(self) -> None:
         Connection(color_id="3", client_id="x", client_secret=Secret("y"))
@@ -457,6 +468,92 @@ class TestTokens(Base):
             assert sandbox.count("token") == 1
             assert vendor.services("it")
 
+    @pytest.mark.parametrize("trouble", [429, 500, 503, "unreachable"])
+    def test_while_no_token_is_to_be_had_the_older_one_is_used_to_its_end(self, trouble: int | str) -> None:
+        now, store = [NOON], MemoryStore()
+        sandbox = RecordingSandbox(clock=lambda: now[0])
+        with self.at(NOON, sandbox, oauth=True, store=store) as (vendor, sandbox):
+            vendor.services("it")
+            now[0] = NOON + timedelta(minutes=56)
+            if trouble == "unreachable":
+                nowhere = oauth_connection(sandbox.address, token_url=Url("http://127.0.0.1:9/oauth2/token"))
+                vendor = self.made(sandbox.address, sandbox, connection=nowhere, store=store)
+            else:
+                sandbox.answer("token", int(trouble), times=2)
+            assert vendor.services("it")
+            assert self.made(sandbox.address, sandbox, oauth=True, store=store).slots(search())
+            assert sandbox.count("token") == (1 if trouble == "unreachable" else 2)  # not for every call
+            now[0] = NOON + timedelta(minutes=61)
+            if trouble != "unreachable":
+                with pytest.raises(VendorUnavailable):
+                    vendor.services("it")
+                assert vendor.services("it")
+                assert sandbox.count("token") == 4
+
+    def test_a_renewal_that_did_not_happen_is_tried_again_half_a_minute_later(self) -> None:
+        now = [NOON]
+        sandbox = RecordingSandbox(clock=lambda: now[0])
+        with self.at(NOON, sandbox, oauth=True) as (vendor, sandbox):
+            vendor.services("it")
+            now[0] = NOON + timedelta(minutes=56)
+            sandbox.answer("token", 503)
+            vendor.services("it")
+            now[0] += timedelta(seconds=31)
+            vendor.services("it")
+            assert sandbox.count("token") == 3
+            assert sandbox.sent("operators")[-1].headers["authorization"] == "Bearer access-3"
+
+    def test_a_token_that_was_refused_is_not_used_while_no_other_is_to_be_had(self) -> None:
+        now = [NOON]
+        sandbox = RecordingSandbox(clock=lambda: now[0])
+        with self.at(NOON, sandbox, oauth=True) as (vendor, sandbox):
+            vendor.services("it")
+            now[0] = NOON + timedelta(minutes=56)
+            sandbox.answer("token", 503, times=2)
+            vendor.services("it")
+            sandbox.diary["tokens"]["access"].clear()
+            with pytest.raises(VendorUnavailable):
+                vendor.slots(search())
+            assert vendor.slots(search())
+
+    @pytest.mark.parametrize("lose", ["lose_answer_before", "html"])
+    def test_when_nobody_knows_whether_it_was_renewed_the_older_token_is_not_used(self, lose: str) -> None:
+        now = [NOON]
+        sandbox = RecordingSandbox(clock=lambda: now[0])
+        with self.at(NOON, sandbox, oauth=True) as (vendor, sandbox):
+            vendor.services("it")
+            now[0] = NOON + timedelta(minutes=56)
+            getattr(sandbox, lose)("token")
+            with pytest.raises(VendorUnavailable):
+                vendor.slots(search())
+            assert vendor.slots(search())
+
+    def test_a_renewal_has_its_own_time_so_that_no_page_cuts_its_answer_off(self) -> None:
+        store = MemoryStore()
+        with self.over_oauth(store=store, budget=2.0) as (vendor, sandbox):
+            sandbox.late("token", 2.5)
+            with pytest.raises(VendorUnavailable):
+                vendor.services("it")  # the page is over
+            assert self.made(sandbox.address, sandbox, oauth=True, store=store).services("it")
+            assert sandbox.count("token") == 1
+
+    @pytest.mark.parametrize(("budget", "tokens"), [(5.0, 1), (30.0, 2)])
+    def test_a_page_that_is_almost_over_renews_no_token_that_is_still_good(self, budget: float, tokens: int) -> None:
+        now, store = [NOON], MemoryStore()
+        sandbox = RecordingSandbox(clock=lambda: now[0])
+        with self.at(NOON, sandbox, oauth=True, store=store) as (vendor, sandbox):
+            vendor.services("it")
+            now[0] = NOON + timedelta(minutes=56)
+            late = self.made(sandbox.address, sandbox, oauth=True, store=store, budget=budget)
+            assert late.services("it")
+            assert sandbox.count("token") == tokens
+
+    def test_a_page_that_is_over_begins_no_renewal(self) -> None:
+        with self.over_oauth(budget=0.5) as (vendor, sandbox):
+            with pytest.raises(VendorUnavailable):
+                vendor.services("it")
+            assert sandbox.calls == []
+
     def test_an_address_for_tokens_that_does_not_exist_is_a_matter_of_configuration(self) -> None:
         with self.over_oauth() as (vendor, sandbox):
             sandbox.answer("token", 404)
@@ -602,7 +699,8 @@ class TestTokens(Base):
         queue = Queue()
         with self.over_oauth(turns=queue) as (vendor, sandbox):
             vendor.services("it")
-            assert queue.waited == [0.1] * 5
+            assert len(queue.waited) == 5
+            assert min(queue.waited) >= 0.1
             sandbox.answer("free_slots", 429, headers=(("Retry-After", "7"),))
             with pytest.raises(VendorUnavailable) as raised:
                 vendor.slots(search())
@@ -676,6 +774,40 @@ class TestTheCatalogue(Base):
             vendor = self.made(sandbox.address, sandbox, connection=key_connection(sandbox.address, color_id="999"))
             with pytest.raises(AuthenticationFailed, match="301, 302, 303"):
                 vendor.services("it")
+
+    @pytest.mark.parametrize("name", [None, "", 7])
+    def test_an_operator_without_a_name_is_not_shown_and_takes_nobody_with_them(
+        self, june: Both, name: object, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        vendor, sandbox = june
+        for row in sandbox.diary["operators"][2:]:  # all but Dott.ssa Bianchi
+            row["name"] = name
+        services = {s.id: [p.name for o in s.offers or () for p in o.providers] for s in vendor.services("it")}
+        assert services[str(CHECK_UP)] == ["Dott.ssa Elena Bianchi"]
+        assert str(HYGIENE) not in services
+        assert "3 of 4 operators could not be read" in caplog.text
+
+    @pytest.mark.parametrize("wrong", [{"description": None}, {"description": " "}, {"duration": "mezz'ora"}])
+    def test_a_reason_that_cannot_be_read_is_not_offered_and_the_others_are(
+        self, june: Both, wrong: dict[str, Any]
+    ) -> None:
+        vendor, sandbox = june
+        sandbox.diary["reasons"][0] |= wrong
+        assert {service.id for service in vendor.services("it")} == {str(HYGIENE), str(FILLING), str(URGENT)}
+
+    @pytest.mark.parametrize("operation", ["reasons", "operators", "chairs", "colors"])
+    def test_a_list_of_odd_rows_only_is_no_empty_list(self, june: Both, operation: str) -> None:
+        vendor, sandbox = june
+        sandbox.answer(operation, 200, listed({"name": "?"}, {}))
+        with pytest.raises(UnexpectedResponse):
+            vendor.services("it")
+
+    @pytest.mark.parametrize("operation", ["chairs", "colors"])
+    def test_an_odd_chair_or_colour_is_passed_over(self, june: Both, operation: str) -> None:
+        vendor, sandbox = june
+        sandbox.diary[operation].append({"id": None, "name": "?"})
+        assert vendor.services("it")
+        assert vendor.slots(search())
 
     @pytest.mark.parametrize("operation", ["reasons", "operators", "chairs", "colors"])
     @pytest.mark.parametrize(
@@ -779,6 +911,34 @@ class TestTimes(Base):
         sandbox.answer("free_slots", 200, listed(rows[1]))
         assert [slot.id for slot in vendor.slots(search())] == [f"2026-06-15,10:00:00,30,{BIANCHI},{CHAIR_2}"]
 
+    def test_a_chosen_time_is_found_again_though_a_better_chair_became_free(self, june: Both) -> None:
+        vendor, sandbox = june
+        vendor.services("it")
+        sandbox.answer("free_slots", 200, listed(free(chair=CHAIR_2)))
+        (chosen,) = vendor.slots(search())
+        both = listed(free(chair=CHAIR_1), free(chair=CHAIR_2))
+        sandbox.answer("free_slots", 200, both, times=2)
+        assert chosen.id not in {slot.id for slot in vendor.slots(search())}
+        every = vendor.slots(search(every_chair=True))
+        assert chosen in every
+        assert [slot.occupies[0] for slot in every] == [f"chair/{CHAIR_1}", f"chair/{CHAIR_2}"]
+        assert len({slot.id for slot in every}) == len(every)
+
+    def test_every_chair_of_a_whole_diary_is_what_the_vendor_lists(self, june: Both) -> None:
+        vendor, _ = june
+        span = search(MONDAY, date(2026, 6, 20))
+        once, every = vendor.slots(span), vendor.slots(replace(span, every_chair=True))
+        assert set(once) < set(every)
+        assert {(slot.start, slot.provider_id) for slot in once} == {(slot.start, slot.provider_id) for slot in every}
+        assert every == sorted(every, key=lambda slot: (slot.start, int(slot.provider_id or 0)))
+
+    def test_the_order_in_which_the_vendor_lists_its_chairs_changes_nothing(self, june: Both) -> None:
+        vendor, sandbox = june
+        before = vendor.slots(search())
+        sandbox.diary["chairs"].reverse()
+        vendor.services("it")
+        assert vendor.slots(search()) == before
+
     def test_two_people_who_may_use_all_chairs_are_not_offered_in_the_same_one(self, june: Both) -> None:
         vendor, sandbox = june
         chairs = (CHAIR_1, CHAIR_2, CHAIR_3)
@@ -861,6 +1021,15 @@ class TestTimes(Base):
         sandbox.answer("free_slots", 200, listed(free() | wrong))
         with pytest.raises(UnexpectedResponse):
             vendor.slots(search())
+
+    @pytest.mark.parametrize("wrong", [{"chairId": None}, {"chairId": ""}, {"time": "24:30:00"}, {"operatorId": None}])
+    def test_an_odd_row_takes_no_other_time_with_it(
+        self, june: Both, wrong: dict[str, Any], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        vendor, sandbox = june
+        sandbox.answer("free_slots", 200, listed(free(at="11:00:00") | wrong, free()))
+        assert [slot.start.hour for slot in vendor.slots(search())] == [10]
+        assert "1 of 2 free slots could not be read" in caplog.text
 
     @pytest.mark.parametrize(
         ("monday", "expected"),
@@ -1149,6 +1318,65 @@ class TestBooking(Base):
         stored = replace(request.slot, id="", start=request.slot.start.astimezone(UTC))
         assert [found.id for found in vendor.find(replace(request, slot=stored))] == [booked.id]
 
+    def test_a_lost_booking_that_the_desk_moved_within_its_day_is_found_where_it_stands(self, june: Both) -> None:
+        vendor, sandbox = june
+        request = request_for(some_slot(vendor))
+        sandbox.lose_answer_after("create_appointment")
+        with pytest.raises(OutcomeUnknown):
+            vendor.book(request)
+        id, later = str(sandbox.ours()[0]["id"]), request.slot.start + timedelta(hours=2)
+        sandbox.move_by_staff(id, later)
+        sandbox.ours()[0]["duration"] = 45
+        (found,) = vendor.find(request)
+        assert (found.id, found.start, found.end) == (id, later, later + timedelta(minutes=45))
+
+    def test_another_patients_row_that_cannot_be_read_hides_nobodys_booking(
+        self, june: Both, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        vendor, sandbox = june
+        request = request_for(some_slot(vendor))
+        booked = vendor.book(request)
+        rows = [dict(sandbox.ours()[0]), sandbox.ours()[0] | {"patientId": 2, "date": None, "description": None}]
+        sandbox.answer("list_appointments", 200, listed(*rows))
+        assert vendor.find(request) == [booked]
+        assert "1 of 2 appointments could not be read" in caplog.text
+        rows = [rows[1], rows[0] | {"date": None, "description": "Telefonata"}]
+        sandbox.answer("list_appointments", 200, listed(*rows))
+        assert vendor.find(request) == []
+
+    @pytest.mark.parametrize("odd", [{"date": None}, {"id": None}, {"date": "?", "description": None}])
+    def test_a_row_that_cannot_be_read_and_may_be_the_booking_is_not_taken_for_none(
+        self, june: Both, odd: dict[str, Any]
+    ) -> None:
+        vendor, sandbox = june
+        request = request_for(some_slot(vendor))
+        id = vendor.book(request).id
+        sandbox.answer("list_appointments", 200, listed(sandbox.ours()[0] | odd), times=2)
+        with pytest.raises(UnexpectedResponse):
+            vendor.find(request)
+        sandbox.answer("appointment", 404)
+        with pytest.raises(UnexpectedResponse):
+            vendor.standing(id, request)
+
+    @pytest.mark.parametrize("name", ["Igiene", "Prima visita specialistica " * 8])
+    @pytest.mark.parametrize("kept", [60, 99])
+    def test_a_long_name_of_a_reason_does_not_cost_the_reference(self, name: str, kept: int) -> None:
+        class Short(RecordingSandbox):
+            def create_appointment(self, request: Request) -> Reply:
+                reply = super().create_appointment(request)
+                self.ours()[0]["description"] = reply.body["data"]["description"][:kept]
+                return reply
+
+        with self.at(NOON, Short(clock=lambda: NOON)) as (vendor, sandbox):
+            sandbox.diary["reasons"][0]["description"] = name
+            vendor.services("it")
+            request = request_for(some_slot(vendor))
+            booked = vendor.book(request)
+            assert vendor.find(request) == [booked]
+            sent = sandbox.sent("create_appointment")[0].json()["description"]
+            assert len(sent) < 100
+            assert name[:6] in sent
+
     def test_without_the_patient_a_look_cannot_tell(self, june: Both) -> None:
         vendor, _ = june
         with pytest.raises(OutcomeUnknown):
@@ -1199,6 +1427,39 @@ class TestBooking(Base):
         assert vendor.book(request_for(some_slot(vendor))).id
         assert len(sandbox.ours()) == 1
 
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"date": None, "chairId": CHAIR_3, "operatorId": BIANCHI},
+            {"date": None, "state": "cancelled"},
+            {"date": "2026-06-15T09:00"},
+            {"duration": "lunga"},
+            {"id": None},
+        ],
+    )
+    def test_an_odd_row_of_the_day_hides_no_rival_and_makes_none(self, changes: dict[str, Any]) -> None:
+        class Odd(Hurried):
+            def list_appointments(self, request: Request) -> Reply:
+                reply = super().list_appointments(request)
+                entry = {"date": "2026-06-15 14:00:00", "duration": 30, "operatorId": RINALDI, "chairId": CHAIR_2}
+                entry |= {"id": 7, "patientId": 2, "description": "Visita", "state": "confirmed"}
+                return replace(reply, body=listed(entry | changes, *reply.body["data"]))
+
+        with self.at(NOON, Odd(clock=lambda: NOON)) as (vendor, sandbox):
+            slots = vendor.slots(search(provider_id=str(RINALDI)))
+            assert vendor.book(request_for(slots[0])).id
+            assert len(sandbox.ours()) == 1
+            sandbox.before = [{}]
+            with pytest.raises(SlotTaken):
+                vendor.book(request_for(slots[-1], reference="XYZ-9876"))
+            assert len(sandbox.ours()) == 1
+
+    def test_an_entry_without_a_length_at_the_very_start_is_a_rival(self, hurried: BothHurried) -> None:
+        vendor, sandbox = hurried
+        sandbox.before = [{"duration": 0}]
+        with pytest.raises(SlotTaken):
+            vendor.book(request_for(some_slot(vendor)))
+
     def test_an_operator_with_two_chairs_may_have_a_patient_in_each(self, hurried: BothHurried) -> None:
         vendor, sandbox = hurried
         slot = some_slot(vendor, BIANCHI)
@@ -1206,6 +1467,22 @@ class TestBooking(Base):
         sandbox.before = [{"chairId": CHAIR_2}]
         assert vendor.book(request_for(slot)).id
         assert len(sandbox.ours()) == 1
+
+    def test_which_chairs_somebody_works_in_is_not_forgotten_while_it_is_seen(self) -> None:
+        now, puts = [NOON], []
+
+        class Store(MemoryStore):
+            def put(self, key: str, value: str, seconds: float) -> None:
+                if key.startswith("chairs"):
+                    puts.append(seconds)
+                super().put(key, value, seconds)
+
+        sandbox = RecordingSandbox(clock=lambda: now[0])
+        with self.at(NOON, sandbox, store=Store()) as (vendor, sandbox):
+            for days, written in ((0, 1), (14, 1), (16, 2), (17, 2), (32, 3)):
+                now[0] = NOON + timedelta(days=days)
+                vendor.slots(search(MONDAY + timedelta(days=35), MONDAY + timedelta(days=41)))
+                assert len(puts) == written
 
     def test_the_neighbours_before_and_after_are_no_rivals(self, hurried: BothHurried) -> None:
         vendor, sandbox = hurried
@@ -1418,25 +1695,42 @@ class TestCharts(Base):
         assert self.booked(vendor, sandbox, self.ADA) == 6
         assert len(sandbox.diary["patients"]) == 6
 
-    def test_a_chart_that_may_have_been_created_is_an_unknown_outcome_and_never_a_twin(self, june: Both) -> None:
+    def test_a_chart_that_was_not_created_costs_nobody_the_booking(self, june: Both) -> None:
         vendor, sandbox = june
         slot = some_slot(vendor)
         sandbox.lose_answer_before("create_patient")
-        with pytest.raises(OutcomeUnknown):
+        with pytest.raises(VendorUnavailable):
             vendor.book(request_for(slot, self.ADA))
         assert sandbox.count("create_patient") == 1
+        assert sandbox.count("patients") == 3  # before, at once afterwards, and a moment later
         assert vendor.find(request_for(slot, self.ADA)) == []
         assert vendor.book(request_for(slot, self.ADA)).id
         assert len(sandbox.diary["patients"]) == 6
 
-    def test_a_chart_that_cannot_be_searched_again_is_an_unknown_outcome(self, june: Both) -> None:
+    def test_a_chart_that_the_vendor_finds_a_moment_late_is_used(self, june: Both) -> None:
+        vendor, sandbox = june
+        nobody = {"links": {}, "total": 0, "offset": 0, "limit": 100, "results": []}
+        sandbox.answer("patients", 200, nobody, times=2)
+        sandbox.lose_answer_after("create_patient")
+        assert self.booked(vendor, sandbox, self.ADA) == 6
+        assert len(sandbox.diary["patients"]) == 6
+
+    def test_who_has_no_time_left_does_not_wait_for_a_chart(self) -> None:
+        with self.at(NOON, budget=1.8) as (vendor, sandbox):
+            request = request_for(some_slot(vendor), self.ADA)
+            sandbox.lose_answer_before("create_patient")
+            with pytest.raises(VendorUnavailable):
+                vendor.book(request)
+            assert sandbox.count("patients") == 2
+
+    def test_a_chart_that_cannot_be_searched_again_is_no_booking_and_never_a_twin(self, june: Both) -> None:
         vendor, sandbox = june
         slot = some_slot(vendor)
         found = {"links": {}, "total": 0, "offset": 0, "limit": 100, "results": []}
         sandbox.answer("patients", 200, found)
         sandbox.answer("patients", 500, times=2)
         sandbox.lose_answer_after("create_patient")
-        with pytest.raises(OutcomeUnknown):
+        with pytest.raises(VendorUnavailable):
             vendor.book(request_for(slot, self.ADA))
         assert vendor.book(request_for(slot, self.ADA)).id
         assert len(sandbox.diary["patients"]) == 6
@@ -1449,6 +1743,14 @@ class TestCharts(Base):
             vendor.book(request_for(some_slot(vendor), replace(self.ADA, birth_date=None)))
         assert set(raised.value.fields) == {"first_name", "last_name", "email", "phone"}
         assert sandbox.count("create_appointment") == 0
+
+    @pytest.mark.parametrize("status", [400, 409, 422])
+    def test_a_chart_that_was_refused_and_created_is_used(self, june: Both, status: int) -> None:
+        vendor, sandbox = june
+        sandbox.answer("create_patient", status, {"error": "Dati non validi"}, done=True)
+        assert self.booked(vendor, sandbox, self.ADA) == 6
+        assert sandbox.count("create_patient") == 1
+        assert sandbox.count("patients") == 2
 
     def test_another_refusal_of_a_chart_is_ours_to_mend(self, june: Both) -> None:
         vendor, sandbox = june
@@ -1522,6 +1824,19 @@ class TestChanges(Base):
         assert stands is not None
         assert stands.end - stands.start == timedelta(minutes=75)
 
+    @pytest.mark.parametrize("changes", [{"duration": None}, {"duration": 0}, {"duration": 0, "allDay": True}])
+    def test_an_appointment_without_a_length_stands_as_long_as_it_was_booked(
+        self, june: Both, changes: dict[str, Any]
+    ) -> None:
+        vendor, sandbox = june
+        id, here, _ = self.booked(vendor)
+        sandbox.answer("appointment", 200, {"status": "success", "data": sandbox.ours()[0] | changes})
+        stands = vendor.standing(id, here)
+        assert stands is not None
+        assert (stands.start, stands.end) == (here.slot.start, here.slot.end)
+        sandbox.answer("list_appointments", 200, listed(sandbox.ours()[0] | changes))
+        assert vendor.find(here) == [stands]
+
     @pytest.mark.parametrize("lists", [200, 404, 500])
     def test_an_unknown_id_alone_does_not_say_that_an_appointment_is_gone(self, june: Both, lists: int) -> None:
         vendor, sandbox = june
@@ -1586,12 +1901,42 @@ class TestChanges(Base):
         vendor, sandbox = june
         id, here, _ = self.booked(vendor)
         vendor.cancel("424242", here)
-        sandbox.answer("update_appointment", 404)
         vendor.cancel(id, here)
         vendor.cancel(id, here)
-        vendor.cancel(id, here)
-        assert sandbox.count("update_appointment") == 2
+        assert sandbox.count("update_appointment") == 1
         assert sandbox.ours() == []
+
+    @pytest.mark.parametrize("status", [404, 409])
+    @pytest.mark.parametrize("by_staff", ["cancel_by_staff", "delete_by_staff"])
+    def test_what_staff_took_out_right_before_the_change_is_cancelled_and_not_moved(
+        self, by_staff: str, status: int
+    ) -> None:
+        class Late(RecordingSandbox):
+            def update_appointment(self, request: Request) -> Reply:
+                getattr(self, by_staff)(request.values["appointment"])
+                raise Refusal(status)
+
+        for change in ("cancel", "move"):
+            with self.at(NOON, Late(clock=lambda: NOON)) as (vendor, sandbox):
+                id, here, there = self.booked(vendor)
+                if change == "cancel":
+                    vendor.cancel(id, here)
+                else:
+                    sandbox.take_at_desk(there.slot.id)
+                    with pytest.raises(UnexpectedResponse):  # not `SlotTaken`: the old time does not stand
+                        vendor.move(id, there)
+                assert sandbox.ours() == []
+                assert sandbox.count("update_appointment") == 1
+
+    @pytest.mark.parametrize("status", [404, 405, 410])
+    def test_a_vendor_that_knows_no_such_update_has_not_cancelled(self, june: Both, status: int) -> None:
+        vendor, sandbox = june
+        id, here, there = self.booked(vendor)
+        sandbox.answer("update_appointment", status, times=2)
+        for call in (lambda: vendor.cancel(id, here), lambda: vendor.move(id, there)):
+            with pytest.raises(UnexpectedResponse):
+                call()
+        assert [found.start for found in vendor.find(here)] == [here.slot.start]
 
     @pytest.mark.parametrize("lose", ["lose_answer_after", "lose_answer_before"])
     @pytest.mark.parametrize("change", ["cancel", "move"])
@@ -1703,8 +2048,7 @@ class TestChanges(Base):
         sandbox.take_at_desk(there.slot.id)
         with pytest.raises(SlotTaken):
             vendor.move(id, there)
-        assert [found.id for found in vendor.find(here)] == [id]
-        assert vendor.find(there) == []
+        assert [(found.id, found.start) for found in vendor.find(here)] == [(id, here.slot.start)]
 
     def test_a_move_that_cannot_be_taken_back_is_an_unknown_outcome(self, june: Both) -> None:
         vendor, sandbox = june
@@ -1748,6 +2092,19 @@ class TestChanges(Base):
             again = oauth_connection(base_url, refresh_token=Secret("granted anew"))
             assert self.made(base_url, sandbox, connection=again, store=store).capabilities.cancel
         assert AlfaDocs.capabilities.cancel
+
+    def test_a_vendor_is_made_and_says_whether_it_can_be_connected_without_a_look_into_its_memory(self) -> None:
+        class Closed(MemoryStore):
+            def get(self, key: str) -> str | None:
+                raise RuntimeError("a vendor is called inside a transaction")
+
+        sandbox = RecordingSandbox(clock=lambda: NOON)
+        vendor = self.made("http://127.0.0.1:9", sandbox, oauth=True, store=Closed())
+        assert vendor.capabilities.consent
+        assert vendor.capabilities.standing
+        assert not vendor.capabilities.notifies
+        with pytest.raises(RuntimeError):
+            assert vendor.capabilities.cancel  # only this is remembered
 
     def test_a_key_that_is_refused_once_keeps_its_changes(self, june: Both) -> None:
         vendor, sandbox = june
