@@ -13,7 +13,8 @@ booking                      appointment
 personal number, SSN         personal number, in four parts
 
 Quirks
-* 404 is the empty list. 400 is every refusal: a taken time, bad details, and a bad key.
+* 404 is the empty list, but not the page of a proxy. 400 is every refusal: a taken time, bad details, and a bad key.
+* A booking may be accepted and lose a race at the clinic all the same: what was accepted is read back.
 * The key's header has an underscore, which some proxies drop without a word; that looks like a bad key.
 * Times are the clinic's wall clock without an offset, and go back exactly as they came.
 * Answers may hold a number where the guide says text (phones, postal codes), and the other way round.
@@ -31,6 +32,7 @@ There is no way to cancel, to reserve, or to leave a note or a reference. How a 
 bookings are listed by personal number only, which is not kept. No list tells what changed since a moment.
 """
 
+import codecs
 import json
 import re
 from calendar import monthrange
@@ -78,8 +80,14 @@ EXTRA_DIGITS = {"SE": 4, "NO": 5}
 """How many digits follow the date in a personal number, by country."""
 POSTAL_DIGITS = {"SE": 5, "NO": 4}
 
-# The wording of refusals is not documented beyond "Invalid SSN". The other words are guesses.
-NAMES_THE_PERSONAL_NUMBER = re.compile(r"ssn|personal ?number|personnummer|fødselsnummer|extra ?digits", re.IGNORECASE)
+RELAYED = 25.0
+"""Seconds for a read that is relayed to the server at the clinic, as writes are. Lists come from the hosted copy."""
+
+# The wording of refusals is not documented beyond "Invalid SSN". The other words are guesses. "ssn" also stands in
+# other words ("ClassName"), so not every spelling of it counts.
+NAMES_THE_PERSONAL_NUMBER = re.compile(
+    r"SSN|Ssn|\bssn|(?i:personal[ _-]?(identity[ _-]?)?number|personnummer|fødselsnummer|extra[ _-]?digits)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +105,22 @@ class Refused(Exception):
 
     def __init__(self, response: httpx.Response) -> None:
         super().__init__(f"status {response.status_code}")
-        self.names_the_personal_number = bool(NAMES_THE_PERSONAL_NUMBER.search(_message(response)))
+        self.names_the_personal_number = bool(NAMES_THE_PERSONAL_NUMBER.search(_said(response)))
 
 
-def _message(response: httpx.Response) -> str:
-    """What a refusal says."""
-    # ASSUMPTION (errors): an object with a "Message"; a JSON string and plain text are understood too.
+def _said(response: httpx.Response) -> str:
+    """All that a refusal says, names of fields too: an object with a "Message", a JSON string or plain text."""
+    # ASSUMPTION (errors): it need not be in the "Message", which may only say that "the request is invalid".
     try:
-        said = json.loads(response.content)
+        return json.dumps(json.loads(response.content), ensure_ascii=False)
     except (ValueError, RecursionError):
         return response.text
-    return str(said["Message"] if isinstance(said, dict) and "Message" in said else said)
+
+
+def _is_a_page(response: httpx.Response) -> bool:
+    """Whether somebody in between answered, a proxy or a web server: Opus itself speaks JSON, or says nothing."""
+    body = response.content.removeprefix(codecs.BOM_UTF8).lstrip()
+    return bool(body) and (body.startswith(b"<") or "html" in response.headers.get("Content-Type", "").lower())
 
 
 class OpusClient:
@@ -115,7 +128,7 @@ class OpusClient:
 
     def __init__(self, connection: Connection, context: Context) -> None:
         base_url = connection.base_url.rstrip("/") + "/api/v1"
-        self._http = Http("opus", base_url, context, {"api_key": connection.api_key})
+        self._http = Http("opus", base_url, context, {"api_key": connection.api_key}, relayed=["/booking"])
 
     def treatments(self) -> list[Row]:
         try:
@@ -140,7 +153,8 @@ class OpusClient:
         )
 
     def bookings(self, personal_number: Row) -> list[Row]:
-        return self._list("/booking", **{part.lower(): value for part, value in personal_number.items()})
+        query = {part.lower(): value for part, value in personal_number.items()}
+        return self._list("/booking", limit=RELAYED, **query)
 
     def book(self, patient: Row, time_slot: Row) -> str | None:
         """The booking's ID, or None: it is accepted, and what was said is no ID beyond doubt."""
@@ -157,9 +171,9 @@ class OpusClient:
         except (ValueError, RecursionError):
             return None
 
-    def _list(self, path: str, **query: str | int | bool | None) -> list[Row]:
-        response = self._http.read("GET", path, query=query)
-        if response.status_code == 404:
+    def _list(self, path: str, *, limit: float = 10.0, **query: str | int | bool | None) -> list[Row]:
+        response = self._http.read("GET", path, query=query, limit=limit)
+        if response.status_code == 404 and not _is_a_page(response):
             return []  # how Opus says "none"
         if response.status_code == 400:
             raise Refused(response)
@@ -334,10 +348,7 @@ class Opus(Vendor):
             booking_id = self._client.book(patient, time_slot)
         except Refused as refusal:
             self._say_why(request, refusal)
-        if booking_id is None:
-            return self._read_back(request)
-        # ASSUMPTION (gap 3): a race lost at the clinic is refused. Were it 200, only a later look would tell.
-        return Appointment(booking_id, slot.start, slot.end)
+        return self._read_back(request, booking_id)
 
     def _say_why(self, request: BookingRequest, refusal: Refused) -> NoReturn:
         """Nothing was booked. Whether the time is gone decides, for the wording of refusals is not documented.
@@ -354,14 +365,20 @@ class Opus(Vendor):
             raise InvalidPatient("personal_number") from refusal
         raise UnexpectedResponse("a booking of a free time was refused") from refusal
 
-    def _read_back(self, request: BookingRequest) -> Appointment:
+    def _read_back(self, request: BookingRequest, booking_id: str | None) -> Appointment:
+        """The accepted booking as the diary has it, which has the last word: an ID cut short is still an ID."""
+        # ASSUMPTION (gap 3): a race lost at the clinic may be accepted too, and is then missing from the list.
         try:
             found = self.find(request)
         except VendorError as error:
-            raise OutcomeUnknown("no ID in the answer, and no look at the bookings") from error
-        if len(found) != 1:
-            raise OutcomeUnknown("no ID in the answer")
-        return found[0]
+            if booking_id is None:
+                raise OutcomeUnknown("no ID in the answer, and no look at the bookings") from error
+            return Appointment(booking_id, request.slot.start, request.slot.end)
+        if not found:
+            raise OutcomeUnknown("accepted, and not in the list")
+        if booking_id is None and len(found) > 1:
+            raise OutcomeUnknown("no ID in the answer, and several in the list")
+        return next((entry for entry in found if entry.id == booking_id), found[0])
 
     def find(self, request: BookingRequest) -> list[Appointment]:
         """Raises `OutcomeUnknown` where a look cannot tell: without the personal number, or once the time has begun."""
@@ -373,9 +390,17 @@ class Opus(Vendor):
         except Refused as refusal:
             self._client.treatments()  # says so if it is the key
             raise UnexpectedResponse("the look at a patient's bookings was refused") from refusal
-        ours = (slot.start.replace(tzinfo=None), slot.clinic_id, slot.provider_id, request.service_id)
-        with understanding():
-            ids = [_number(row["ID"]) for row in rows if _what_and_when(row["TimeSlot"]) == ours]
+        ids: list[str] = []
+        unreadable: UnexpectedResponse | None = None
+        for row in rows:  # one by one: what else the patient has booked must not hide this booking
+            try:
+                with understanding():
+                    if _is_at(slot, request.service_id, row["TimeSlot"]):
+                        ids.append(_number(row["ID"]))
+            except UnexpectedResponse as error:
+                unreadable = error
+        if not ids and unreadable:
+            raise unreadable
         # ASSUMPTION (gap 11): past bookings are left out, so one that has begun would be missing although it is there.
         if not ids and slot.start <= self._clock():
             raise OutcomeUnknown("bookings that have begun are not listed")
@@ -451,13 +476,17 @@ def _months(first: date, last: date) -> list[tuple[int, int]]:
     return [(month // 12, month % 12 + 1) for month in months]
 
 
-def _what_and_when(time_slot: Row) -> tuple[datetime, str, str, str]:
-    """What a booking is recognised by. Its start may be written a little otherwise than the time was."""
+def _is_at(slot: Slot, service_id: str, time_slot: Row) -> bool:
+    """Whether a booking's time is this one, though written a little otherwise. Raises where that cannot be told."""
     start = datetime.fromisoformat(time_slot["Start"])
     if start.tzinfo:
         raise ValueError("a local time was expected")
-    numbers = (_text(time_slot["ClinicianID"]), _text(time_slot["TreatmentID"]))
-    return start.replace(microsecond=0), _text(time_slot["ClinicID"]), *numbers
+    if start.replace(microsecond=0) != slot.start.replace(tzinfo=None):
+        return False  # another booking, of which no more need be readable
+    clinic, clinician, treatment = time_slot["ClinicID"], time_slot["ClinicianID"], time_slot["TreatmentID"]
+    if not clinic:
+        raise ValueError("a clinic was expected")
+    return (_text(clinic), _number(clinician), _number(treatment)) == (slot.clinic_id, slot.provider_id, service_id)
 
 
 def _slot_id(start: str, end: str, clinician: str, treatment: str, clinic: str) -> str:

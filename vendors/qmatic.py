@@ -13,7 +13,7 @@ Quirks:
 * Free times come all at once, without a way to ask for days. Slots have no id: the vendor's own two strings are it.
 * A reservation lives for 15 minutes and can neither be extended, listed, found nor given back.
 * Confirming the same reservation a second time is answered like an expired one: look before telling anybody.
-* 429 in answer to a change says nothing about whether it was done, as a 5xx does not.
+* 408 and 429 in answer to a change say nothing about whether it was done, as a 5xx does not.
 * Nothing tells what changed since a moment.
 * Languages are seven values of the vendor's own spelling. A language that the tenant lacks gives its default one.
 
@@ -28,6 +28,7 @@ import hashlib
 import json
 import re
 import threading
+import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -76,7 +77,14 @@ PUBLIC_TOKEN_URL = Url("https://api.eu-west-1.qmatic.io/oauth2/token")
 PUBLIC_BASE_URL = Url("https://api.eu-west-1.qmatic.io/external/v1")  # Assumed (gap 9): the token's host is the API's
 SCOPES = " ".join(f"com.qmatic.saas.appointments/external.appointment.{x}" for x in ("book", "reschedule", "cancel"))
 TOKEN_MARGIN = 60
-"""Seconds before its end from which a token is not used any more."""
+"""Seconds before its end from which a token is not used any more; of a short life, a tenth of it."""
+TOKEN_WAIT = 2.0
+"""Seconds that we wait for the token another process is just asking for, before we ask for one ourselves."""
+POLL = 0.1
+ASKING = "asking for a token"
+"""The lease of the process that does."""
+RESERVE_SECONDS = 6.0
+"""How long an answer to a reservation is waited for: of a page's 9 seconds, it leaves some for the look after it."""
 RESERVATION = timedelta(minutes=14, seconds=30)
 """How long we rely on a reservation, from when it was asked for. The vendor keeps it for 15 minutes."""
 PAIRS_KEPT = 3600
@@ -123,6 +131,10 @@ class Refused(UnexpectedResponse):
     """Refused for what the request says. Assumed (gap 8): 400, 415 or 422."""
 
 
+class BadRequest(Refused):
+    """Of these, 400."""
+
+
 class QmaticClient:
     """One system's API. Raises `Taken`, `Gone` and `Refused` besides the errors of `vendors.http`."""
 
@@ -144,14 +156,28 @@ class QmaticClient:
             if not self._token or self._token == refused:
                 self._token = self._store.get(self._token_key) or ""
             if not self._token or self._token == refused:
-                self._store.forget(self._token_key)
-                self._token, lives = self._new_token()
-                self._store.put(self._token_key, self._token, max(lives - TOKEN_MARGIN, 0))
+                self._token = self._new_token(refused)
             return self._token
 
-    def _new_token(self) -> tuple[str, float]:
+    def _new_token(self, refused: str) -> str:
+        """That of another process which is asking for one now, or else one of our own."""
+        until = time.monotonic() + TOKEN_WAIT
+        while not (leased := self._store.lease(ASKING, 2 * TOKEN_WAIT)) and time.monotonic() < until:
+            time.sleep(POLL)
+        try:
+            kept = self._store.get(self._token_key)
+            if kept and kept != refused:
+                return kept
+            token, lives = self._ask_for_token()
+            self._store.put(self._token_key, token, lives - min(TOKEN_MARGIN, lives / 10))
+            return token
+        finally:
+            if leased:
+                self._store.forget(ASKING)
+
+    def _ask_for_token(self) -> tuple[str, float]:
         form = {"grant_type": "client_credentials", "scope": SCOPES}  # Assumed (gap 10): one token may have all three
-        response = self._tokens.read("POST", self._token_path, form=form)
+        response = _in_time(self._tokens.read("POST", self._token_path, form=form), otherwise=VendorUnavailable)
         if response.status_code >= 400:
             raise AuthenticationFailed(f"no token: status {response.status_code}")
         with understanding():
@@ -159,28 +185,24 @@ class QmaticClient:
             return _text(answer["access_token"]), float(answer["expires_in"])
 
     def services(self, language: str) -> list[Json]:
-        response = self._read("GET", "/services", headers={"Accept-Language": language})
-        with understanding():
-            return json_list(response)
+        return self._read(json_list, "GET", "/services", headers={"Accept-Language": language})
 
     def groups(self, language: str) -> Json:
-        """Headings and order; empty where none are configured."""
+        """Headings and order; empty where none are configured. Assumed (gap 8): 404, 400 or `[]` say so."""
         try:
-            response = self._read("GET", "/services/groups", headers={"Accept-Language": language})
-        except Gone:
+            return self._read(_groups, "GET", "/services/groups", headers={"Accept-Language": language})
+        except (Gone, BadRequest):
             return {}
-        with understanding():
-            return json_object(response)
 
     def timeslots(self, service: str, branch: str, resource: str | None) -> list[tuple[str, str]]:
         """`startTime` and `endTime` of every open time for one person."""
         query: Query = {"branchId": branch, "numberOfReservations": 1, "requestedResourceId": resource}
-        response = self._read("GET", "/services/{service}/timeslots", {"service": service}, query=query)
+        listed = self._read(json_list, "GET", "/services/{service}/timeslots", {"service": service}, query=query)
         with understanding():
-            return [_time_slot(entry) for entry in json_list(response)]
+            return [_time_slot(entry) for entry in listed]
 
     def reserve(self, body: Json) -> str:
-        response = self._write("POST", "/reservations", body=body)
+        response = self._write("POST", "/reservations", body=body, limit=RESERVE_SECONDS)
         with understanding(OutcomeUnknown):
             answer = json_object(response)
             return _text(answer.get("reservationId") or answer["id"])  # Assumed (gap 2)
@@ -194,18 +216,14 @@ class QmaticClient:
 
     def search(self, personal_identifier: str) -> list[Json]:
         body = {"customer": {"personalIdentifier": personal_identifier}}
-        response = self._read("POST", "/appointments/search", body=body)
-        with understanding():  # Assumed (gap 6): an array, though the sample shows one object
-            return [json_object(response)] if response.content.lstrip()[:1] == b"{" else json_list(response)
+        return self._read(_found, "POST", "/appointments/search", body=body)
 
     def appointment(self, appointment: str) -> Json | None:
         """None once it is cancelled. Assumed (gap 8)."""
         try:
-            response = self._read("GET", "/appointments/{appointment}", {"appointment": appointment})
+            return self._read(json_object, "GET", "/appointments/{appointment}", {"appointment": appointment})
         except Gone:
             return None
-        with understanding():
-            return json_object(response)
 
     def reschedule(self, appointment: str, reservation: str) -> None:
         body = {"reservationId": reservation}  # Assumed (gap 7): path and body
@@ -215,15 +233,32 @@ class QmaticClient:
     def cancel(self, appointment: str) -> None:
         _expect_no_content(self._write("DELETE", "/appointments/{appointment}", {"appointment": appointment}))
 
-    def _read(self, method: str, path: str, values: Json | None = None, **content: Any) -> httpx.Response:
-        return self._authorized(partial(self._api.read, method, path, values), content)
+    def _read[T](
+        self,
+        reading: Callable[[httpx.Response], T],
+        method: str,
+        path: str,
+        values: Json | None = None,
+        **content: Any,
+    ) -> T:
+        """What `reading` makes of the answer. One that is no JSON (a page, half a body) is asked for once more."""
+        call = partial(self._ask, method, path, values)
+        response = self._authorized(call, content)
+        with understanding(), suppress(ValueError, RecursionError):
+            return reading(response)
+        response = self._authorized(call, content)
+        with understanding():
+            return reading(response)
+
+    def _ask(self, method: str, path: str, values: Json | None, **content: Any) -> httpx.Response:
+        return _in_time(self._api.read(method, path, values, **content), otherwise=VendorUnavailable)
 
     def _write(self, method: str, path: str, values: Json | None = None, **content: Any) -> httpx.Response:
         return self._authorized(partial(self._send_once, method, path, values), content)
 
     def _send_once(self, method: str, path: str, values: Json | None, **content: Any) -> httpx.Response:
         try:
-            return self._api.write(method, path, values, **content)
+            return _in_time(self._api.write(method, path, values, **content), otherwise=OutcomeUnknown)
         except VendorUnavailable as error:
             if error.status == 429:  # its other ways to be unavailable mean that it was not sent
                 raise OutcomeUnknown("status 429") from error
@@ -231,22 +266,37 @@ class QmaticClient:
 
     def _authorized(self, call: Callable[..., httpx.Response], content: Json) -> httpx.Response:
         """Calls with the token; with a new one once more after a 401, which also of a write means: not done."""
-        headers = content.pop("headers", {})
+        headers = content.get("headers", {})
         token = self.token()
         try:
-            response = call(headers={**headers, "Authorization": f"Bearer {token}"}, **content)
+            response = call(**content | {"headers": {**headers, "Authorization": f"Bearer {token}"}})
         except AuthenticationFailed as error:
             if error.status != 401:
                 raise
             token = self.token(refused=token)
-            response = call(headers={**headers, "Authorization": f"Bearer {token}"}, **content)
+            response = call(**content | {"headers": {**headers, "Authorization": f"Bearer {token}"}})
         status = response.status_code
         if status < 400:
             return response
         kinds: dict[int, type[UnexpectedResponse]] = {
-            400: Refused, 404: Gone, 409: Taken, 410: Gone, 415: Refused, 422: Refused,
+            400: BadRequest, 404: Gone, 409: Taken, 410: Gone, 415: Refused, 422: Refused,
         }  # fmt: skip
         raise kinds.get(status, UnexpectedResponse)(f"status {status}")
+
+
+def _in_time(response: httpx.Response, otherwise: type[VendorError]) -> httpx.Response:
+    if response.status_code == 408:  # of us or of a server behind: it may be at work still
+        raise otherwise("status 408")
+    return response
+
+
+def _groups(response: httpx.Response) -> Json:
+    return {} if json.loads(response.content) == [] else json_object(response)
+
+
+def _found(response: httpx.Response) -> list[Json]:
+    """Assumed (gap 6): an array, though the sample shows one object."""
+    return [json_object(response)] if response.content.lstrip()[:1] == b"{" else json_list(response)
 
 
 def _expect_no_content(response: httpx.Response) -> None:
@@ -405,7 +455,7 @@ class Qmatic(Vendor):
         """Take the slot for 15 minutes; at most twice after a lost answer, and only while it is still listed.
 
         With several resources a lost reservation may stand unseen until it lapses. Where the time is gone after a
-        lost answer, that may be our own doing: `SlotTaken` then says that it may return.
+        lost answer, that may be our own doing: `SlotTaken` then says that it may return, after the second try too.
         """
         body = _reservation(request)
         for first_try in (True, False):
@@ -413,11 +463,11 @@ class Qmatic(Vendor):
             try:
                 return Reservation(self._client.reserve(body), expires_at)
             except Taken as error:
-                raise SlotTaken from error
+                raise SlotTaken(may_return=not first_try) from error
             except UnexpectedResponse as error:  # every other refusal is suspicious: the list of times decides
                 if self._is_listed(body):
                     raise
-                raise SlotTaken("refused, and not listed any more") from error
+                raise SlotTaken("refused, and not listed any more", may_return=not first_try) from error
             except OutcomeUnknown as error:
                 if not self._is_listed(body):
                     raise SlotTaken("no answer, and not listed any more", may_return=True) from error
@@ -426,7 +476,10 @@ class Qmatic(Vendor):
         raise AssertionError("unreachable")
 
     def _is_listed(self, body: Json) -> bool:
-        times = self._client.timeslots(body["serviceId"], body["branchId"], body.get("requestedResourceId"))
+        try:
+            times = self._client.timeslots(body["serviceId"], body["branchId"], body.get("requestedResourceId"))
+        except Gone:  # Assumed (gap 8): the service, the branch or the resource left the catalogue meanwhile
+            return False
         with understanding():
             start = datetime.fromisoformat(body["timeSlot"]["startTime"])
             return any(datetime.fromisoformat(listed) == start for listed, _ in times)
@@ -451,12 +504,23 @@ class Qmatic(Vendor):
             if appointment is None:
                 raise InvalidPatient(*self._suspects(request.patient)) from error
         appointment = appointment or self._look(request)
-        if appointment is None or appointment.start != request.slot.start:
+        if appointment is None or not _is_at(request.slot, appointment):
             raise OutcomeUnknown("confirmed without saying what, or at another time")
         return appointment
 
     def find(self, request: BookingRequest) -> list[Appointment]:
-        """By the booking's key, which no other booking has. Assumed (gap 6): cancelled ones are not listed."""
+        """By the booking's key, at the time it was booked for. Assumed (gap 6): cancelled ones are not listed.
+
+        Raises `OutcomeUnknown` where it stands at another time only: staff may have moved it, so it is not absent.
+        """
+        entries = self._by_key(request)
+        here = [entry for entry in entries if _is_at(request.slot, entry)]
+        if entries and not here:
+            raise OutcomeUnknown("it stands at another time")
+        return here
+
+    def _by_key(self, request: BookingRequest) -> list[Appointment]:
+        """Whatever carries the booking's key, which no other booking has, at any time."""
         with understanding():
             return [self._appointment(entry) for entry in self._client.search(_identifier(request))]
 
@@ -466,7 +530,7 @@ class Qmatic(Vendor):
         """
         entry = self._client.appointment(appointment_id)
         if entry is None:
-            return next(iter(self.find(request)), None)
+            return next(iter(self._by_key(request)), None)
         with understanding():
             return self._appointment(entry)
 
@@ -488,7 +552,7 @@ class Qmatic(Vendor):
             self._client.reschedule(appointment_id, request.reservation_id)
         except (Taken, Gone, Refused, OutcomeUnknown) as error:
             stands = self._stands(appointment_id)
-            if stands and stands.start == request.slot.start:
+            if stands and _is_at(request.slot, stands):
                 return moved
             if stands and isinstance(error, (Taken, Gone)):
                 raise SlotTaken("the reservation is over") from error
@@ -543,12 +607,17 @@ class Qmatic(Vendor):
         return likely or [name for name, value in asked.items() if value]
 
 
+def _is_at(slot: Slot, appointment: Appointment) -> bool:
+    """As instants: Python takes wall clocks of one zone for equal, in the hour that comes twice."""
+    return slot.start.timestamp() == appointment.start.timestamp()
+
+
 def _in_order(groups: Json) -> Iterator[tuple[str, str, str]]:
     """A service's id, its group's name and its description, in the order to show them; those in no group last."""
     ungrouped = {"name": "", "services": groups.get("services")}
     for group in [*sorted(groups.get("serviceGroups") or [], key=_index), ungrouped]:
-        for service in sorted(group["services"] or [], key=_index):
-            yield _text(service["id"]), group["name"] or "", service.get("externalDescription") or ""
+        for service in sorted(group.get("services") or [], key=_index):
+            yield _text(service["id"]), group.get("name") or "", service.get("externalDescription") or ""
 
 
 def _index(entry: Json) -> int:

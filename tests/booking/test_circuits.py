@@ -91,6 +91,16 @@ def test_our_own_mistakes_do_not_open_it(practice, sandbox):
     assert sandbox.count("treatments") == FAILURES + 2
 
 
+def test_a_clinic_whose_own_server_is_down_still_lists_its_times(practice, sandbox):
+    """Opus relays bookings to it, and lists times from its hosted copy."""
+    sandbox.answer("bookings", 503, times=1000)
+    client = connections.vendor_for(practice, budget=30)._client
+    for _ in range(FAILURES):
+        with pytest.raises(VendorUnavailable):
+            client.bookings({"Year": 1975, "Month": 2, "Day": 28, "ExtraDigits": "3176"})
+    assert ask(practice)
+
+
 def test_one_practice_in_trouble_leaves_another_alone(practice, sandbox):
     open_it(practice, sandbox)
     other = OpusSandbox()

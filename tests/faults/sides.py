@@ -76,8 +76,6 @@ SIDES = {
                 "slots": ("timeslots",),
                 "find": ("bookings",),
             },
-            # The answer is a bare number, and half of it, with the length of that half, is a number too.
-            without={"book": ("half",)},
         ),
         Side(
             "open_dental",

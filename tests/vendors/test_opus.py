@@ -231,6 +231,46 @@ class TestOpus(VendorContract):
         assert vendor.offers(CHECK_UP, "sv") == []
         assert vendor.slots(self.search(today, today)) == []
 
+    @pytest.mark.parametrize(
+        ("body", "kind"),
+        [
+            (None, "text/html"),
+            (b"", "application/json"),
+            (b" \r\n", "text/html"),
+            ({"Message": "No <b>patient</b>"}, "application/json"),
+            ([], "application/json"),
+            (b"Not found", "text/plain"),
+        ],
+    )
+    def test_404_is_the_empty_list_whatever_the_vendor_says_with_it(
+        self, vendor: Vendor, sandbox: Sandbox, body: object, kind: str
+    ) -> None:
+        sandbox.answer("treatments", 404, body, headers=(("Content-Type", kind),))
+        assert vendor.services("sv") == []
+
+    @pytest.mark.parametrize(
+        ("body", "kind"),
+        [
+            (b"<!DOCTYPE html><title>404 - File or directory not found.</title>", "text/html; charset=utf-8"),
+            (b"404 page not found", "Text/HTML"),
+            (b"\xef\xbb\xbf\r\n <html>", "text/plain"),
+            (b"\n<Error><Code>NoSuchKey</Code></Error>", "application/xml"),
+        ],
+    )
+    def test_the_page_of_a_proxy_is_not_the_empty_list(
+        self, june: tuple[Opus, OpusSandbox], body: bytes, kind: str
+    ) -> None:
+        vendor, sandbox = june
+        request = self.wanted(self.some_time(vendor))
+        for operation in ("treatments", "timeslots", "bookings"):
+            sandbox.answer(operation, 404, body, headers=(("Content-Type", kind),))
+        with pytest.raises(UnexpectedResponse):
+            vendor.services("sv")
+        with pytest.raises(UnexpectedResponse):
+            self.some_time(vendor)
+        with pytest.raises(UnexpectedResponse):
+            vendor.find(request)
+
     @pytest.mark.parametrize("status", [405, 410, 418])
     def test_a_status_that_is_not_documented_is_not_the_empty_list(
         self, vendor: Vendor, sandbox: Sandbox, status: int
@@ -497,12 +537,12 @@ class TestOpus(VendorContract):
             vendor.book(request)
         assert sandbox.count("book") == 0
 
-    def test_a_booking_costs_one_call(self, june: tuple[Opus, OpusSandbox]) -> None:
+    def test_a_booking_costs_one_call_and_one_look(self, june: tuple[Opus, OpusSandbox]) -> None:
         vendor, sandbox = june
         request = self.wanted(self.some_time(vendor))
         calls = len(sandbox.calls)
         vendor.book(request)
-        assert sandbox.calls[calls:] == ["book"]
+        assert sandbox.calls[calls:] == ["book", "bookings"]
 
     def test_the_personal_number_and_its_query_stand_in_no_log(
         self, june: tuple[Opus, OpusSandbox], caplog: pytest.LogCaptureFixture
@@ -512,7 +552,7 @@ class TestOpus(VendorContract):
         request = self.wanted(self.some_time(vendor))
         vendor.book(request)
         vendor.find(request)
-        assert sandbox.count("bookings") == 1
+        assert sandbox.count("bookings") == 2
         assert "GET /booking 200" in caplog.text
         assert "9876" not in caplog.text
         assert "extradigits" not in caplog.text
@@ -540,6 +580,10 @@ class TestOpus(VendorContract):
             {"Message": "ExtraDigits must be four digits"},
             "The personal number is not valid",
             b"invalid ssn",
+            {"Message": "The request is invalid.", "ModelState": {"patient.PersonalNumber": ["Not a valid value."]}},
+            {"Message": "Invalid personal identity number"},
+            {"error": "InvalidSSN"},
+            b'{"title": "Ogiltigt f\\u00f8dselsnummer"}',
         ],
     )
     def test_a_refusal_that_names_the_personal_number_leads_to_its_field(
@@ -559,7 +603,16 @@ class TestOpus(VendorContract):
         assert raised.value.fields == ("personal_number",)
         assert sandbox.appointments() == []
 
-    @pytest.mark.parametrize("said", [{"Message": "Invalid postal code"}, ["?"], b"", b"[" * 100_000])
+    @pytest.mark.parametrize(
+        "said",
+        [
+            {"Message": "Invalid postal code"},
+            {"ClassName": "System.NullReferenceException", "Message": "An error has occurred."},
+            ["?"],
+            b"",
+            b"[" * 100_000,
+        ],
+    )
     def test_any_other_refusal_of_a_free_time_is_for_us_to_look_at(
         self, june: tuple[Opus, OpusSandbox], said: Any
     ) -> None:
@@ -629,8 +682,45 @@ class TestOpus(VendorContract):
         vendor, sandbox = june
         request = self.wanted(self.some_time(vendor))
         sandbox.answer("book", 200, "4711", done=True)
+        sandbox.answer("bookings", 503, times=2)
         assert vendor.book(request).id == "4711"
-        assert sandbox.count("bookings") == 0
+
+    def test_a_booking_that_was_accepted_and_lost_a_race_at_the_clinic_is_an_unknown_outcome(
+        self, june: tuple[Opus, OpusSandbox]
+    ) -> None:
+        vendor, sandbox = june
+        request = self.wanted(self.some_time(vendor))
+        sandbox.answer("book", 200, 4711)
+        with pytest.raises(OutcomeUnknown):
+            vendor.book(request)
+        assert sandbox.calls[-2:] == ["book", "bookings"]
+        assert vendor.find(request) == []
+
+    def test_an_id_that_was_cut_short_is_mended_by_the_look(self, june: tuple[Opus, OpusSandbox]) -> None:
+        vendor, sandbox = june
+        request = self.wanted(self.some_time(vendor))
+        sandbox.half("book")
+        assert vendor.book(request).id == str(sandbox.appointments()[0]["ID"]) == "4711"
+
+    @pytest.mark.parametrize(("answered", "believed"), [(4712, "4712"), (47, "4711")])
+    def test_of_two_bookings_in_the_list_the_answered_id_says_which_and_else_the_first_is_it(
+        self, june: tuple[Opus, OpusSandbox], answered: int, believed: str
+    ) -> None:
+        vendor, sandbox = june
+        request = self.wanted(self.some_time(vendor))
+        time = row(request.slot.start.strftime("%Y-%m-%dT%H:%M:%S"))
+        sandbox.answer("book", 200, answered, done=True)
+        sandbox.answer("bookings", 200, [{"ID": number, "TimeSlot": time} for number in (4711, 4712)])
+        assert vendor.book(request).id == believed
+
+    @pytest.mark.parametrize("status", [503, 400, 418])
+    def test_an_accepted_booking_keeps_its_id_where_it_cannot_be_looked_at(
+        self, june: tuple[Opus, OpusSandbox], status: int
+    ) -> None:
+        vendor, sandbox = june
+        request = self.wanted(self.some_time(vendor))
+        sandbox.answer("bookings", status, times=2)
+        assert vendor.book(request).id == str(sandbox.appointments()[0]["ID"])
 
     def test_an_answer_in_doubt_without_a_booking_is_an_unknown_outcome(self, june: tuple[Opus, OpusSandbox]) -> None:
         vendor, sandbox = june
@@ -679,6 +769,61 @@ class TestOpus(VendorContract):
         sandbox.answer("bookings", 200, [{"ID": 77, "TimeSlot": row(slot.start.isoformat())}])
         with pytest.raises(UnexpectedResponse):
             vendor.find(self.wanted(slot))
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"ID": 12, "TimeSlot": None},
+            {"ID": 12},
+            {"ID": 12, "TimeSlot": {"Start": "soon"}},
+            {"ID": 12, "TimeSlot": row(Start=None)},
+            None,
+        ],
+    )
+    def test_a_row_that_cannot_be_read_does_not_hide_our_booking_and_is_not_taken_for_none(
+        self, june: tuple[Opus, OpusSandbox], other: Any
+    ) -> None:
+        vendor, sandbox = june
+        request = self.wanted(self.some_time(vendor))
+        booked = vendor.book(request)
+        sandbox.answer("bookings", 200, [other, *sandbox.appointments(), other])
+        assert vendor.find(request) == [booked]
+        sandbox.answer("bookings", 200, [other])
+        with pytest.raises(UnexpectedResponse):
+            vendor.find(request)
+
+    @pytest.mark.parametrize("name", ["ClinicID", "ClinicianID", "TreatmentID"])
+    def test_what_a_row_lacks_matters_only_where_it_starts_when_our_booking_does(
+        self, june: tuple[Opus, OpusSandbox], name: str
+    ) -> None:
+        vendor, sandbox = june
+        request = self.wanted(self.some_time(vendor))
+        start = request.slot.start.strftime("%Y-%m-%dT%H:%M:%S")
+        lacks = {key: value for key, value in row(start).items() if key != name}
+        sandbox.answer("bookings", 200, [{"ID": 12, "TimeSlot": {**lacks, "Start": "2026-06-29T23:00:00"}}])
+        assert vendor.find(request) == []
+        for ambiguous in (lacks, {**row(start), name: None}):
+            sandbox.answer("bookings", 200, [{"ID": 12, "TimeSlot": ambiguous}])
+            with pytest.raises(UnexpectedResponse):
+                vendor.find(request)
+
+    def test_our_own_booking_without_a_number_is_not_said_to_be_absent(self, june: tuple[Opus, OpusSandbox]) -> None:
+        vendor, sandbox = june
+        request = self.wanted(self.some_time(vendor))
+        time = row(request.slot.start.strftime("%Y-%m-%dT%H:%M:%S"))
+        sandbox.answer("bookings", 200, [{"ID": None, "TimeSlot": time}])
+        with pytest.raises(UnexpectedResponse):
+            vendor.find(request)
+
+    @pytest.mark.slow
+    def test_a_look_that_is_relayed_to_the_clinic_may_take_longer_than_a_list(
+        self, june: tuple[Opus, OpusSandbox]
+    ) -> None:
+        vendor, sandbox = june
+        request = self.wanted(self.some_time(vendor))
+        sandbox.late("bookings", 10.5)
+        assert vendor.find(request) == []
+        assert sandbox.count("bookings") == 1
 
     def test_without_a_personal_number_a_look_tells_nothing(self, june: tuple[Opus, OpusSandbox]) -> None:
         vendor, sandbox = june

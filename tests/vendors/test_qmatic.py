@@ -1,9 +1,11 @@
 """Qmatic: the contract, and its own corners: the token, languages, pairs, reservations, lost answers."""
 
+import threading
+import time
 import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -31,7 +33,7 @@ from vendors.base import (
     Url,
     VendorUnavailable,
 )
-from vendors.qmatic import Connection, Qmatic
+from vendors.qmatic import ASKING, Connection, Qmatic
 from vendors.sandbox.base import Reply, Request
 from vendors.sandbox.qmatic import BANKSIDE, CANALSIDE, QmaticSandbox, guid
 
@@ -111,6 +113,10 @@ class TestQmatic(VendorContract):
         return self.request(vendor, sandbox, self.free(vendor, sandbox)[0], **changes)
 
     @staticmethod
+    def a_day_later(time_slot: dict[str, str]) -> dict[str, str]:
+        return {n: (datetime.fromisoformat(t) + timedelta(days=1)).isoformat() for n, t in time_slot.items()}
+
+    @staticmethod
     def offer(services: list[Service], service: str, clinic: dict[str, Any]) -> Offer:
         found = next(s for s in services if s.id == service)
         assert found.offers is not None
@@ -133,17 +139,45 @@ class TestQmatic(VendorContract):
         vendor.services("en")
         assert sorted(sandbox.calls) == ["groups", "services", "token"]
 
-    def test_a_token_is_kept_for_a_little_less_than_its_hour(self, base_url: str) -> None:
-        lives: list[float] = []
+    @pytest.mark.parametrize(("lives", "kept"), [(3600, 3540), (600, 540), (50, 45), (0, 0)])
+    def test_a_token_is_kept_for_a_little_less_than_it_lives(
+        self, base_url: str, sandbox: RecordingSandbox, lives: int, kept: float
+    ) -> None:
+        stored: list[float] = []
+        sandbox.token_lives = timedelta(seconds=lives)
 
         class Store(MemoryStore):
             def put(self, key: str, value: str, seconds: float) -> None:
                 if "token" in key:
-                    lives.append(seconds)
+                    stored.append(seconds)
                 super().put(key, value, seconds)
 
-        self.connect(self.connection(base_url), store=Store()).services("en")
-        assert lives == [pytest.approx(3500, abs=90)]
+        self.connect(self.connection(base_url), store=Store())._client.token()
+        assert stored == [pytest.approx(kept)]
+
+    def test_of_two_processes_without_a_token_one_asks_and_the_other_waits_for_it(
+        self, base_url: str, sandbox: RecordingSandbox
+    ) -> None:
+        store = MemoryStore()
+        first, second = (self.connect(self.connection(base_url), store=store) for _ in range(2))
+        sandbox.slow("token", 0.8)
+        racing = threading.Thread(target=first.services, args=("en",))
+        racing.start()
+        while not sandbox.count("token"):
+            time.sleep(0.01)
+        assert second.services("en")
+        racing.join()
+        assert sandbox.count("token") == 1
+        assert ASKING not in store.values
+
+    @pytest.mark.slow
+    def test_a_process_that_died_while_it_asked_for_a_token_is_not_waited_for_long(
+        self, base_url: str, sandbox: RecordingSandbox
+    ) -> None:
+        store = MemoryStore()
+        store.lease(ASKING, 60)
+        assert self.connect(self.connection(base_url), store=store, budget=9).services("en")
+        assert sandbox.count("token") == 1
 
     def test_a_refused_token_is_renewed_once_and_the_read_repeated(
         self, vendor: Qmatic, sandbox: RecordingSandbox
@@ -205,6 +239,13 @@ class TestQmatic(VendorContract):
         self, vendor: Qmatic, sandbox: RecordingSandbox
     ) -> None:
         sandbox.answer("token", 503, times=3)
+        with pytest.raises(VendorUnavailable):
+            vendor.services("en")
+
+    def test_a_token_that_was_asked_for_too_slowly_is_no_matter_of_configuration(
+        self, vendor: Qmatic, sandbox: RecordingSandbox
+    ) -> None:
+        sandbox.answer("token", 408)
         with pytest.raises(VendorUnavailable):
             vendor.services("en")
 
@@ -292,11 +333,45 @@ class TestQmatic(VendorContract):
         assert {s.name for s in without} == names
         assert {s.group for s in without} == {""}
 
-    def test_groups_that_cannot_be_read_are_an_error_and_not_a_shorter_list(
-        self, vendor: Qmatic, sandbox: RecordingSandbox
+    @pytest.mark.parametrize(
+        ("status", "body"), [(400, {"status": 400}), (200, []), (200, {}), (200, {"serviceGroups": None})]
+    )
+    def test_services_are_listed_however_the_vendor_says_that_there_are_no_groups(
+        self, vendor: Qmatic, sandbox: RecordingSandbox, status: int, body: object
     ) -> None:
-        sandbox.answer("groups", 500, times=3)
-        with pytest.raises(VendorUnavailable):
+        names = {s.name for s in vendor.services("en")}
+        sandbox.answer("groups", status, body)
+        services = vendor.services("en")
+        assert {s.name for s in services} == names
+        assert {s.group for s in services} == {""}
+        assert sandbox.count("groups") == 2
+
+    @pytest.mark.parametrize("empty", [{}, {"services": None}, {"services": []}])
+    def test_a_group_without_services_is_skipped(
+        self, vendor: Qmatic, sandbox: RecordingSandbox, empty: dict[str, Any]
+    ) -> None:
+        full = {"id": guid("a"), "name": "Doctors", "index": 2, "services": [{"id": GP, "name": "GP", "index": 1}]}
+        nobody = {"id": guid("b"), "name": "Nobody", "index": 1, **empty}
+        sandbox.answer("groups", 200, {"services": [], "serviceGroups": [nobody, full]})
+        assert next((s.group, s.id) for s in vendor.services("en")) == ("Doctors", GP)
+
+    @pytest.mark.parametrize(
+        ("status", "body", "error"),
+        [
+            (500, None, VendorUnavailable),
+            (401, None, AuthenticationFailed),
+            (403, None, AuthenticationFailed),
+            (422, None, UnexpectedResponse),
+            (204, None, UnexpectedResponse),
+            (200, [{"services": []}], UnexpectedResponse),
+            (200, b"<html>", UnexpectedResponse),
+        ],
+    )
+    def test_groups_that_cannot_be_read_are_an_error_and_not_a_shorter_list(
+        self, vendor: Qmatic, sandbox: RecordingSandbox, status: int, body: object, error: type[Exception]
+    ) -> None:
+        sandbox.answer("groups", status, body, times=3)
+        with pytest.raises(error):
             vendor.services("en")
 
     @pytest.mark.parametrize("body", [{}, [{}], [None], ["x"], [{"branch": {}, "service": {}}], b"<html>", b""])
@@ -306,6 +381,37 @@ class TestQmatic(VendorContract):
         sandbox.answer("services", 200, body, times=3)
         with pytest.raises(UnexpectedResponse):
             vendor.services("en")
+
+    @pytest.mark.parametrize("nonsense", ["garbage", "html", "half"])
+    @pytest.mark.parametrize("operation", ["services", "groups", "timeslots", "search", "appointment"])
+    def test_a_read_whose_answer_is_no_json_is_repeated_once(
+        self, vendor: Qmatic, sandbox: RecordingSandbox, operation: str, nonsense: str
+    ) -> None:
+        request = self.held(vendor, sandbox)
+        booked = vendor.book(request)
+        reads: dict[str, Callable[[], object]] = {
+            "services": lambda: vendor.services("en"),
+            "groups": lambda: vendor.services("en"),
+            "timeslots": lambda: vendor.slots(self.search(sandbox, GP, BANKSIDE["id"], OKAFOR)),
+            "search": lambda: vendor.find(request),
+            "appointment": lambda: vendor.standing(booked.id, request),
+        }
+        sandbox.calls.clear()
+        before = reads[operation]()
+        calls = sandbox.count(operation)
+        getattr(sandbox, nonsense)(operation)
+        assert reads[operation]() == before
+        getattr(sandbox, nonsense)(operation, times=2)
+        with pytest.raises(UnexpectedResponse):
+            reads[operation]()
+        assert sandbox.count(operation) == calls + 4
+
+    def test_a_read_that_the_vendor_gave_up_is_no_empty_answer_and_nothing_for_us_to_mend(
+        self, vendor: Qmatic, sandbox: RecordingSandbox
+    ) -> None:
+        sandbox.answer("timeslots", 408, times=3)
+        with pytest.raises(VendorUnavailable):
+            vendor.slots(self.search(sandbox, GP, BANKSIDE["id"], OKAFOR))
 
     def test_a_branch_is_a_clinic_with_a_printable_address(self, vendor: Qmatic) -> None:
         clinic = self.offer(vendor.services("en"), GP, BANKSIDE).clinic
@@ -556,6 +662,46 @@ class TestQmatic(VendorContract):
         assert raised.value.may_return
         assert sandbox.count("reserve") == 1
 
+    @pytest.mark.parametrize("status", [409, 404])
+    def test_a_time_that_is_gone_at_the_second_try_may_return_for_the_first_may_have_landed(
+        self, vendor: Qmatic, sandbox: RecordingSandbox, status: int
+    ) -> None:
+        slot = self.free(vendor, sandbox)[0]
+        sandbox.lose_answer_before("reserve")
+        sandbox.answer("reserve", status)
+        listed = {"startTime": slot.start.isoformat(), "endTime": slot.end.isoformat()}
+        sandbox.answer("timeslots", 200, [listed])
+        sandbox.answer("timeslots", 200, [])
+        with pytest.raises(SlotTaken) as raised:
+            vendor.reserve(self.for_slot(slot))
+        assert raised.value.may_return
+        assert sandbox.count("reserve") == 2
+
+    @pytest.mark.slow
+    def test_a_reservation_that_is_answered_too_late_leaves_time_for_a_look_within_a_page(
+        self, base_url: str, vendor: Qmatic, sandbox: RecordingSandbox
+    ) -> None:
+        slot = self.free(vendor, sandbox)[0]
+        sandbox.late("reserve", 10)
+        with pytest.raises(SlotTaken) as raised:
+            self.connect(self.connection(base_url), budget=9).reserve(self.for_slot(slot))
+        assert raised.value.may_return
+        assert sandbox.calls[-2:] == ["reserve", "timeslots"]
+
+    @pytest.mark.parametrize(("lost", "may_return"), [(False, False), (True, True)])
+    def test_a_time_whose_service_left_the_catalogue_meanwhile_is_gone(
+        self, vendor: Qmatic, sandbox: RecordingSandbox, lost: bool, may_return: bool
+    ) -> None:
+        slot = self.free(vendor, sandbox)[0]
+        if lost:
+            sandbox.lose_answer_before("reserve")
+        else:
+            sandbox.answer("reserve", 404)
+        sandbox.answer("timeslots", 404)
+        with pytest.raises(SlotTaken) as raised:
+            vendor.reserve(self.for_slot(slot))
+        assert raised.value.may_return == may_return
+
     def test_a_reservation_is_never_repeated_in_a_loop(self, vendor: Qmatic, sandbox: RecordingSandbox) -> None:
         slot = self.free(vendor, sandbox)[0]
         sandbox.answer("reserve", 500, times=9)
@@ -643,6 +789,51 @@ class TestQmatic(VendorContract):
         sandbox.answer("search", 503, times=3)
         with pytest.raises(OutcomeUnknown):
             vendor.book(request)
+
+    @pytest.mark.parametrize("before", [False, True])
+    def test_an_entry_at_another_time_is_neither_taken_for_this_booking_nor_for_a_second_one(
+        self, vendor: Qmatic, sandbox: RecordingSandbox, before: bool
+    ) -> None:
+        request = self.held(vendor, sandbox)
+        booked = vendor.book(request)
+        entry = sandbox.diary["appointments"][booked.id]
+        other = {**entry, "id": ENTERED_ANEW, "timeSlot": self.a_day_later(entry["timeSlot"])}
+        both = {ENTERED_ANEW: other, booked.id: entry}
+        sandbox.diary["appointments"] = both if before else dict(reversed(both.items()))
+        assert vendor.find(request) == [booked]
+
+    def test_a_booking_that_stands_at_another_time_only_is_neither_found_nor_absent(
+        self, vendor: Qmatic, sandbox: RecordingSandbox
+    ) -> None:
+        request = self.held(vendor, sandbox)
+        booked = vendor.book(request)
+        sandbox.move_by_staff(booked.id, booked.start + timedelta(days=1))
+        with pytest.raises(OutcomeUnknown):
+            vendor.find(request)
+        with pytest.raises(OutcomeUnknown):  # its reservation is used up: 404, and yet it is in the diary
+            vendor.book(request)
+
+    def test_the_same_instant_in_another_offset_is_the_same_time(
+        self, vendor: Qmatic, sandbox: RecordingSandbox
+    ) -> None:
+        request = self.held(vendor, sandbox)
+        booked = vendor.book(request)
+        entry = sandbox.diary["appointments"][booked.id]
+        there = timezone(timedelta(hours=5))
+        entry["timeSlot"] = {
+            name: datetime.fromisoformat(text).astimezone(there).isoformat() for name, text in entry["timeSlot"].items()
+        }
+        assert [found.id for found in vendor.find(request)] == [booked.id]
+
+    def test_the_hour_that_comes_twice_is_two_times(self, vendor: Qmatic, sandbox: RecordingSandbox) -> None:
+        first, second = (datetime(2026, 10, 25, 1, 0, tzinfo=self.zone, fold=fold) for fold in (0, 1))
+        slot = Slot("-", first, first + timedelta(minutes=15), BANKSIDE["id"], None)
+        time_slot = {"startTime": second.isoformat(), "endTime": (second + timedelta(minutes=15)).isoformat()}
+        sandbox.answer("search", 200, [{"appointmentId": guid("x"), "timeSlot": time_slot}])
+        with pytest.raises(OutcomeUnknown):
+            vendor.find(self.for_slot(slot))
+        sandbox.answer("search", 200, [{"appointmentId": guid("x"), "timeSlot": time_slot}])
+        assert [found.id for found in vendor.find(self.for_slot(replace(slot, start=second)))] == [guid("x")]
 
     def test_a_search_that_finds_one_bare_object_has_found_it(self, vendor: Qmatic, sandbox: RecordingSandbox) -> None:
         request = self.held(vendor, sandbox)
@@ -774,6 +965,38 @@ class TestQmatic(VendorContract):
         with pytest.raises(error):
             vendor.standing(booked.id, request)
 
+    # --- Given up by the vendor: 408 ------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("done", [True, False])
+    def test_a_booking_that_the_vendor_gave_up_is_an_unknown_outcome(
+        self, vendor: Qmatic, sandbox: RecordingSandbox, done: bool
+    ) -> None:
+        request = self.held(vendor, sandbox)
+        sandbox.answer("confirm", 408, done=done)
+        with pytest.raises(OutcomeUnknown):
+            vendor.book(request)
+        assert len(vendor.find(request)) == done
+
+    def test_a_reservation_a_cancellation_and_a_move_that_the_vendor_gave_up_are_looked_up(
+        self, vendor: Qmatic, sandbox: RecordingSandbox
+    ) -> None:
+        booked, _, there = self.moving(vendor, sandbox)
+        sandbox.answer("reschedule", 408)
+        with pytest.raises(OutcomeUnknown):
+            vendor.move(booked, there)
+        sandbox.answer("reschedule", 408, done=True)
+        assert vendor.move(booked, there).start == there.slot.start
+        sandbox.answer("cancel", 408)
+        with pytest.raises(OutcomeUnknown):
+            vendor.cancel(booked, there)
+        sandbox.answer("cancel", 408, done=True)
+        vendor.cancel(booked, there)
+        slot = self.free(vendor, sandbox)[0]
+        sandbox.answer("reserve", 408, done=True)
+        with pytest.raises(SlotTaken) as raised:
+            vendor.reserve(self.for_slot(slot))
+        assert raised.value.may_return
+
     # --- Too many requests ----------------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("done", [True, False])
@@ -888,7 +1111,7 @@ class TestQmatic(VendorContract):
         sandbox.lose_answer_before("reschedule")
         with pytest.raises(OutcomeUnknown):
             vendor.move(booked, there)
-        assert [found.start for found in vendor.find(there)] == [here.slot.start]
+        assert [found.start for found in vendor.find(here)] == [here.slot.start]
 
     def test_a_move_to_a_reservation_that_ran_out_leaves_the_old_time(
         self, vendor: Qmatic, sandbox: RecordingSandbox
@@ -898,7 +1121,7 @@ class TestQmatic(VendorContract):
         sandbox.clock = lambda: later
         with pytest.raises(SlotTaken):
             vendor.move(booked, there)
-        assert [found.start for found in vendor.find(there)] == [here.slot.start]
+        assert [found.start for found in vendor.find(here)] == [here.slot.start]
 
     def test_a_move_of_a_cancelled_appointment_is_no_taken_time(
         self, vendor: Qmatic, sandbox: RecordingSandbox

@@ -212,6 +212,7 @@ class QmaticSandbox(Sandbox):
         ("DELETE", "/external/v1/appointments/{appointment}", "cancel"),
         ("PUT", "/external/v1/appointments/{appointment}/customer", "customer"),
     )
+    token_lives = TOKEN_LIVES
 
     def __init__(
         self,
@@ -326,10 +327,10 @@ class QmaticSandbox(Sandbox):
         if not scopes or not set(scopes) <= {SCOPE + what for what in ("book", "reschedule", "cancel")}:
             raise Refusal(400, {"error": "invalid_scope"}, breach="unknown or no scope")
         token = secrets.token_hex(24)
-        until = self.clock() + TOKEN_LIVES
+        until = self.clock() + self.token_lives
         self.diary["tokens"][token] = {"until": until.isoformat(), "scopes": scopes}
         return Reply(
-            200, {"access_token": token, "expires_in": int(TOKEN_LIVES.total_seconds()), "token_type": "Bearer"}
+            200, {"access_token": token, "expires_in": int(self.token_lives.total_seconds()), "token_type": "Bearer"}
         )
 
     def check(self, request: Request, operation: str) -> None:
