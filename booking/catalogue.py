@@ -16,7 +16,7 @@ from django.utils import timezone
 from booking import audit, collisions, connections, kept, practices, rules, steps
 from booking.models import Booking, Practice, Snapshot
 from booking.steps import ANY, Choice, Position
-from vendors.base import Offer, ScreeningQuestion, Search, Service, Slot
+from vendors.base import Offer, ScreeningQuestion, Search, Service, Slot, VendorUnavailable
 
 SERVICES = kept.Kind(list[Service], fresh=timedelta(minutes=5), stale=timedelta(hours=24))
 OFFERS = kept.Kind(list[Offer], fresh=timedelta(minutes=5), stale=timedelta(hours=24))
@@ -83,6 +83,8 @@ class Week:
     later: date | None
     next_free: date | None
     """Where nothing is free in these days: the next day that has something, within the horizon."""
+    looked_to: date | None
+    """Where no free day was found in the time that a page has: from there on nothing is known yet."""
     horizon: date
     """The last day that can be booked."""
     as_of: datetime
@@ -285,9 +287,9 @@ def week(practice: Practice, language: str, where: Position, own: Booking | None
         return _free(practice, language, where, day, min(day + WEEK - timedelta(days=1), end), own, ages)
 
     free = free_from(first)
-    next_free = None
+    next_free = looked_to = None
     if not free:
-        next_free = _first_free_day(practice, language, where, first + WEEK, end, own, ages)
+        next_free, looked_to = _first_free_day(practice, language, where, first + WEEK, end, own, ages)
         if next_free and asked is None:
             first, next_free = next_free, None
             free = free_from(first)
@@ -301,6 +303,7 @@ def week(practice: Practice, language: str, where: Position, own: Booking | None
         earlier=max(today, first - WEEK) if first > today else None,
         later=first + WEEK if first + WEEK <= end else None,
         next_free=next_free,
+        looked_to=looked_to,
         horizon=end,
         as_of=min(ages, default=timezone.now()),
     )
@@ -315,10 +318,10 @@ def nearest(
     own: Booking | None = None,
 ) -> list[Time]:
     """Three times to offer instead of one that was just taken: the same day, the same provider, another provider."""
-    day = start.astimezone(practice.zone).date()
-    widest = replace(where, choice=replace(where.choice, provider=ANY), provider=None) if where.any_provider else where
     now = timezone.now().astimezone(practice.zone)
     last = rules.of(practice, where.choice.service).last_day(now)
+    day = max(min(start.astimezone(practice.zone).date(), last), now.date())
+    widest = replace(where, choice=replace(where.choice, provider=ANY), provider=None) if where.any_provider else where
     free = _free(practice, language, widest, max(day - WEEK, now.date()), min(day + WEEK, last), own, [])
     times = sorted(named(where, free), key=lambda time: abs(time.start - start))
     wishes: list[Callable[[Time], bool]] = [
@@ -359,39 +362,34 @@ def read_live(
     known = known or seen(practice, where, slot_id)
     if vendor.capabilities.reserve and known:
         return known
-    if known:
-        day = known.start.astimezone(practice.zone).date()
-        search = _search(where, language, day, day)
-        search = replace(search, clinic_id=known.clinic_id, provider_id=known.provider_id, every_chair=True)
-        found = _live(practice, search)
-    else:  # from a page that is older than what we keep
-        now = timezone.now().astimezone(practice.zone)
-        day, end = now.date(), rules.of(practice, where.choice.service).last_day(now)
-        found = []
-        while day <= end and not any(slot.id == slot_id for slot in found):
-            first, last = vendor.window(day)
-            search = _search(where, language, max(first, now.date()), min(last, end))
-            found = _live(practice, replace(search, every_chair=True))
-            day = last + timedelta(days=1)
+    told = vendor.slot_of(slot_id)
+    if told is None or not is_here(where, told):
+        return None
+    found = _live(practice, _search_of(told, where.choice.service, language))
     slot = next((slot for slot in found if slot.id == slot_id), None)
     if slot is None:
         taken(practice, where.choice.service, slot_id)
     return slot
 
 
+def told_by(practice: Practice, slot_id: str) -> Slot | None:
+    """What the id of a time says of it, also when it is long gone. None where it is none of this vendor's."""
+    return connections.vendor_for(practice).slot_of(slot_id)
+
+
 def still_offered(booking: Booking) -> bool:
     """Whether the vendor offers a held slot at this moment."""
-    day = booking.local_start.date()
-    search = Search(
-        service_id=booking.service_id,
-        first=day,
-        last=day,
-        clinic_id=booking.clinic_id,
-        provider_id=booking.provider_id or None,
-        language=booking.language,
-        every_chair=True,
-    )
-    return any(slot.id == booking.slot_id for slot in _live(booking.practice, search))
+    told = told_by(booking.practice, booking.slot_id)
+    if told is None:
+        return False
+    found = _live(booking.practice, _search_of(told, booking.service_id, booking.language))
+    return any(slot.id == booking.slot_id for slot in found)
+
+
+def _search_of(slot: Slot, service_id: str, language: str) -> Search:
+    """For this very slot, on its day at its clinic."""
+    day = slot.start.date()
+    return Search(service_id, day, day, slot.clinic_id, slot.provider_id, language, every_chair=True)
 
 
 def _live(practice: Practice, search: Search) -> list[Slot]:
@@ -499,16 +497,20 @@ def _first_free_day(
     end: date,
     own: Booking | None,
     ages: list[datetime],
-) -> date | None:
+) -> tuple[date | None, date | None]:
+    """The first day that has a free time; or how far we got, where the vendor was too slow for more in one page."""
     vendor = connections.vendor_for(practice)
     day = first
     while day <= end:
         last = min(max(vendor.window(day)[1], day), end)
-        free = _free(practice, language, where, day, last, own, ages)
+        try:
+            free = _free(practice, language, where, day, last, own, ages)
+        except VendorUnavailable:
+            return None, day
         if free:
-            return free[0].start.date()
+            return free[0].start.date(), None
         day = last + timedelta(days=1)
-    return None
+    return None, None
 
 
 def _readings(

@@ -4,11 +4,12 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import lru_cache
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import segno
 from django.conf import settings
@@ -23,6 +24,8 @@ from booking.practices import page_language
 SEEN_AGAIN = timedelta(days=1)
 SIGHTINGS = 50
 """At most so many a practice, for a wildcard stands for any number of sites."""
+NAMES = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+"""What a wildcard may stand for in a host, as browsers write it."""
 COLOUR = "#0d5f58"
 """Of the button, where nobody chose one; `embed.js` has it too."""
 
@@ -132,9 +135,8 @@ def _stands_for(listed: str, origin: str) -> bool:
     scheme, wildcard, below = listed.partition("*")
     if not wildcard:
         return listed == origin
-    parts = urlsplit(origin)
-    bare = f"{parts.scheme}://{parts.netloc}" == origin and "@" not in origin
-    return bare and origin.startswith(scheme) and origin.endswith(below) and len(origin) > len(scheme + below)
+    middle = origin.removeprefix(scheme).removesuffix(below)
+    return origin == f"{scheme}{middle}{below}" and bool(NAMES.fullmatch(middle))
 
 
 def seen(practice: Practice, origin: str) -> None:

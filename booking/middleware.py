@@ -127,6 +127,10 @@ def from_our_own_page(request: PatientRequest) -> bool:
     return origin is None or _origin(origin) in {(request.scheme, request.get_host()), _origin(settings.BASE_URL)}
 
 
-def _origin(address: str) -> tuple[str, str]:
-    parts = urlsplit(address)
+def _origin(address: str) -> tuple[str, str] | None:
+    """None: the address makes no sense."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return None
     return parts.scheme, parts.netloc

@@ -54,7 +54,7 @@ def address(practice: Practice, language: str, step: Step, choice: Choice, **mor
     """Where a step of the wizard stands, with as much of the choice as belongs in front of it."""
     known = {
         Step.SERVICE: (),
-        Step.CLINIC: ("service",),
+        Step.CLINIC: ("service", "screened"),
         Step.SCREENING: ("service", "clinic"),
         Step.PROVIDER: ("service", "clinic", "screened"),
         Step.TIMES: ("service", "clinic", "provider", "screened"),

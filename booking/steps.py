@@ -89,6 +89,11 @@ class Position:
         return [self.offer] if self.offer else self.offers
 
     @property
+    def with_provider(self) -> Sequence[Offer]:
+        """The offers with somebody of the chosen provider's id, which at some vendors names another at each clinic."""
+        return [offer for offer in self.offers if any(p.id == self.choice.provider for p in offer.providers)]
+
+    @property
     def any_clinic(self) -> bool:
         """Whether "any clinic" may be chosen: there are several, and all ask the same before a time is held."""
         return len(self.offers) > 1 and len({offer.screening for offer in self.offers}) == 1
@@ -118,7 +123,10 @@ def position(
     offers_of: Callable[[Service], Sequence[Offer]],
     screened: Callable[[Choice, tuple[ScreeningQuestion, ...]], bool],
 ) -> Position:
-    """The first step still open. `screened` tells whether the choice's signed statement answers these questions."""
+    """The first step still open.
+
+    `screened` tells whether the choice's signed statement is that these questions were answered at the choice's clinic.
+    """
     here = Position(Step.SERVICE, choice, services)
     service = _chosen(choice.service, services)
     if service is None:
@@ -132,18 +140,17 @@ def position(
 
     here = Position(Step.CLINIC, choice, services, service, offers)
     offer = _offer(choice.clinic, offers)
-    if not choice.clinic and choice.provider not in ("", ANY):  # whoever is at one clinic only leads there
-        with_them = [o for o in offers if any(p.id == choice.provider for p in o.providers)]
-        offer = offer or (with_them[0] if len(with_them) == 1 else None)
-    if offer is None and not (choice.clinic == ANY and here.any_clinic):
-        gone = Step.CLINIC if choice.clinic not in ("", ANY) else ""
-        return replace(here, choice=replace(choice, clinic="", provider=""), gone=gone)
-    if offer is None and choice.provider not in ("", ANY):  # somebody in particular: then there is only one clinic
-        offer = next((o for o in offers if any(p.id == choice.provider for p in o.providers)), None)
+    if offer is None and choice.clinic not in ("", ANY):
+        return replace(here, choice=replace(choice, clinic="", provider=""), gone=Step.CLINIC)
+    if offer is None and len(here.with_provider) == 1:  # whoever is at one clinic only leads there
+        offer = here.with_provider[0]
+    if offer is None and (here.with_provider or not (choice.clinic == ANY and here.any_clinic)):
+        return replace(here, choice=replace(choice, clinic=""))  # the provider waits for the clinic
     choice = replace(choice, clinic=offer.clinic.id if offer else ANY)
 
     here = Position(Step.SCREENING, choice, services, service, offers, offer)
-    if here.screening and not screened(choice, here.screening):
+    clinics = [choice.clinic, ANY] if here.any_clinic else [choice.clinic]  # all asked the same: so did this one
+    if here.screening and not any(screened(replace(choice, clinic=c), here.screening) for c in clinics):
         return replace(here, choice=replace(choice, screened=""))
 
     here = replace(here, step=Step.PROVIDER)

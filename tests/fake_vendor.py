@@ -261,6 +261,7 @@ class FakeVendor(Vendor):
 
     name = "Fake"
     Connection = Connection
+    whose = ("base_url", "branch")
     capabilities: ClassVar[Capabilities] = Capabilities(carries_reference=True)
 
     def __init__(self, connection: Connection, context: Context) -> None:
@@ -290,6 +291,11 @@ class FakeVendor(Vendor):
             return sorted(slots, key=lambda slot: slot.start)
 
         return self._call("slots", search, found)
+
+    def slot_of(self, slot_id: str) -> Slot | None:
+        diary = _DIARIES.get(self._connection.base_url)
+        known = [slot for slots in diary.times.values() for slot in slots] if diary else []
+        return next((slot for slot in known if slot.id == slot_id), None)
 
     def book(self, request: BookingRequest) -> Appointment:
         def booked(diary: Diary) -> Appointment:

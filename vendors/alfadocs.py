@@ -641,6 +641,7 @@ def _now() -> datetime:
 class AlfaDocs(Vendor):
     name = "AlfaDocs"
     Connection = Connection
+    whose = ("base_url", "practice_id", "archive_id")
     granted = ("practice_id", "archive_id", "refresh_token")
     lasting = ("tokens", "refresh", "reconnect", "no updates", "chart")
     capabilities = Capabilities(
@@ -809,6 +810,12 @@ class AlfaDocs(Vendor):
             provider_id=row.operator,
             occupies=(f"chair/{row.chair}", f"operator/{row.operator}"),
         )
+
+    def slot_of(self, slot_id: str) -> Slot | None:
+        try:
+            return self._slot(_row(slot_id))
+        except SlotTaken:
+            return None
 
     def _end(self, start: datetime, minutes: int) -> datetime:
         """So many minutes later by any watch, also across a change of the clocks."""

@@ -358,6 +358,8 @@ class Vendor(ABC):
     """A frozen dataclass whose fields are `Url`, `Secret`, `str`, `int` or `bool`: what an admin fills in."""
     capabilities: Capabilities = Capabilities()
     """Of this kind of system. For one practice it may be less: then the object's own attribute says so."""
+    whose: ClassVar[tuple[str, ...]] = ("base_url",)
+    """The fields of `Connection` that say whose diary it is, as far as they are no keys: text, all of them."""
     granted: ClassVar[tuple[str, ...]] = ()
     """The fields of `Connection` that the owner's consent fills in."""
     lasting: ClassVar[tuple[str, ...]] = ()
@@ -389,6 +391,13 @@ class Vendor(ABC):
     @abstractmethod
     def slots(self, search: Search) -> list[Slot]:
         """The free times, by start. Past ones may be among them."""
+
+    @abstractmethod
+    def slot_of(self, slot_id: str) -> Slot | None:
+        """What a slot's id says by itself: when, where and with whom, whether it is free or not. No call is made.
+
+        None: it is no id of this vendor's.
+        """
 
     def reserve(self, request: BookingRequest) -> Reservation:
         """Take the slot at the vendor. Raises `SlotTaken`. The request's patient is still empty."""

@@ -490,6 +490,14 @@ class Bookio(Vendor):
                     free[slot.id] = replace(slot, places=left)
         return sorted(free.values(), key=lambda slot: (slot.start, slot.clinic_id, slot.provider_id or ""))
 
+    def slot_of(self, slot_id: str) -> Slot | None:
+        try:
+            term = Term.of(slot_id)
+        except SlotTaken:
+            return None
+        times = term.span.instants(term.zone)
+        return Slot(slot_id, *times, str(term.facility), str(term.calendar)) if times else None
+
     def _diaries(self, lang: str, openings: "list[Opening]") -> "dict[int, Diary]":
         """Of each facility that has an opening. Two calls for one, or more where its reservations fill pages."""
         days: dict[int, list[date]] = {}

@@ -654,6 +654,12 @@ class OpenDental(Vendor):
                 self._store.put(f"{self._prefix} day {day}", kept[day] or "", SCHEDULES_KEPT)
         return [row for day in days for row in json.loads(kept[day] or "[]")]
 
+    def slot_of(self, slot_id: str) -> Slot | None:
+        try:
+            return next(self._slot(Wanted.of(slot_id)), None)
+        except SlotTaken:
+            return None
+
     # --- The booking
 
     def book(self, request: BookingRequest) -> Appointment:

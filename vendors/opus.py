@@ -339,6 +339,15 @@ class Opus(Vendor):
             occupies=(f"{clinic}/{clinician}",),
         )
 
+    def slot_of(self, slot_id: str) -> Slot | None:
+        try:
+            row = _time_slot(slot_id)
+        except SlotTaken:
+            return None
+        start, end = local(_moment(row["Start"]), self._zone), local(_moment(row["End"]), self._zone)
+        clinic, clinician = row["ClinicID"], str(row["ClinicianID"])
+        return Slot(slot_id, start, end, clinic, clinician) if start and end and clinic and start < end else None
+
     # --- The booking
 
     def book(self, request: BookingRequest) -> Appointment:

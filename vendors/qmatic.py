@@ -335,6 +335,7 @@ type Pairs = dict[str, list[Any]]
 class Qmatic(Vendor):
     name = "Qmatic"
     Connection = Connection
+    whose = ("base_url", "account", "tenant_id")
     capabilities = Capabilities(
         reserve=True,
         cancel=True,
@@ -442,6 +443,14 @@ class Qmatic(Vendor):
         start, end = (self._clock(text) for text in times)
         occupies = (f"resource/{resource}",) if resource else ()
         return Slot("~".join((*times, branch, resource or "")), start, end, branch, resource, occupies)
+
+    def slot_of(self, slot_id: str) -> Slot | None:
+        try:
+            start, end, branch, resource = slot_id.split("~")
+            slot = self._slot((start, end), branch, resource or None)
+        except ValueError:
+            return None
+        return slot if branch and slot.start.tzinfo and slot.start < slot.end else None
 
     def _clock(self, text: str) -> datetime:
         """The wall clock as given, for the offset is the branch's. A bare Z is no branch's clock: it is converted."""

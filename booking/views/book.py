@@ -9,14 +9,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from booking import catalogue, confirmation, holds, ical, reconciliation, rules, steps, tokens
+from booking import audit, catalogue, confirmation, holds, ical, reconciliation, rules, steps, tokens
 from booking.forms import DetailsForm, initial, likely_typo
 from booking.middleware import patient_form
 from booking.models import Booking, BookingToken, Practice, State
 from booking.rendering import PatientRequest, address, render_page
 from booking.steps import Choice, Position, Step
-from booking.views.choose import around, choice_of, go, language_of, see_other, wishes_context
-from vendors.base import InvalidPatient, OutcomeUnknown, Slot, SlotTaken
+from booking.views.choose import around, choice_of, go, language_of, see_other, text_of, wishes_context
+from vendors.base import InvalidPatient, OutcomeUnknown, Slot, SlotTaken, VendorError
 
 
 @patient_form
@@ -26,13 +26,14 @@ def hold(request: PatientRequest, practice: Practice) -> HttpResponse:
     where = catalogue.position(practice, language, choice_of(request.POST))
     if where.step is not Step.TIMES:
         return go(request, practice, where, missing="" if where.gone else where.step.value)
-    slot_id = request.POST.get("slot", "")
+    slot_id = text_of(request.POST, "slot")
     if not slot_id:
         return go(request, practice, where, missing="slot")
-    wanted = catalogue.seen(practice, where, slot_id)  # before it is forgotten for being taken
+    known = catalogue.seen(practice, where, slot_id)
     try:
-        held = holds.take(practice, language, where, slot_id, where.choice.held, known=wanted)
+        held = holds.take(practice, language, where, slot_id, where.choice.held, known=known)
     except SlotTaken as taken:
+        wanted = known or catalogue.told_by(practice, slot_id)
         return _other_times(request, practice, where, taken, where.choice.held, wanted)
     return see_other(_at("details", practice, language, held.token))
 
@@ -252,7 +253,10 @@ def _other_times(
     if where.step is Step.TIMES:
         start = wanted.start if wanted else timezone.now()
         with_whom = wanted.provider_id if wanted else None
-        offered = catalogue.nearest(practice, language, where, start, with_whom, row.booking if row else None)
+        try:
+            offered = catalogue.nearest(practice, language, where, start, with_whom, row.booking if row else None)
+        except VendorError as error:  # the way back to all times is there, and says how the vendor is
+            audit.trouble(practice.slug, error)
     context = {
         **around(practice, request, where),
         **wishes_context(practice, language, where),

@@ -1,5 +1,6 @@
 """From the practice's address to a time: service, clinic, screening, provider, times. The address holds all state."""
 
+import re
 from dataclasses import replace
 from datetime import date, time, timedelta
 from typing import Any
@@ -21,6 +22,8 @@ from booking.rendering import WEEKDAYS, PatientRequest, address, days_of_times, 
 from booking.steps import Choice, Position, Step
 
 ORDER = list(Step)
+NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters, and halves of characters."""
 
 
 @require_safe
@@ -116,6 +119,7 @@ def times(request: PatientRequest, practice: Practice) -> HttpResponse:
             any_clinic=where.choice.clinic == steps.ANY,
         ),
         "instead": _instead(practice, language_of(request), where) if not week.days and not week.next_free else [],
+        "look_on": _times(request, practice, where, week.looked_to),
         "as_of": week.as_of if week.is_old else where.as_of,
         "own": own,
         "given_back": None if own else _given_back(practice, where.choice),
@@ -136,11 +140,16 @@ def choice_of(values: QueryDict) -> Choice:
         day = date.fromisoformat(values.get("from", ""))
     except ValueError:
         day = None
-    texts = {name: values.get(name, "")[:300] for name in ("service", "clinic", "provider", "screened", "held")}
+    texts = {name: text_of(values, name)[:300] for name in ("service", "clinic", "provider", "screened", "held")}
     named = {name for text in values.getlist("day") for name in text.split(",")}
     days = tuple(number for number, name in enumerate(WEEKDAYS, 1) if name in named)
     clock = {name: _clock(values.get(name, "")) for name in ("after", "before")}
     return Choice(**texts, **clock, day=day, days=days if len(days) < len(WEEKDAYS) else ())
+
+
+def text_of(values: QueryDict, name: str) -> str:
+    """What came under this name. What no text holds, and PostgreSQL refuses, makes of an id one that is not known."""
+    return NO_TEXT.sub("\N{REPLACEMENT CHARACTER}", values.get(name, ""))
 
 
 def _clock(text: str) -> str:
@@ -227,7 +236,7 @@ def _position(request: PatientRequest, practice: Practice, *, upto: Step | None 
     choice = choice_of(request.GET)
     if upto is not None and ORDER.index(upto) <= ORDER.index(Step.CLINIC):
         choice = replace(choice, clinic="")
-    if upto is not None:
+    if upto is Step.PROVIDER or (upto is not None and _stay(request)):
         choice = replace(choice, provider="")
     if screened:
         choice = replace(choice, screened=screened)
@@ -251,6 +260,8 @@ def see_other(where: str) -> HttpResponse:
 def go(request: PatientRequest, practice: Practice, where: Position, **more: str) -> HttpResponse:
     """To the step that is open, with a sentence where an id led there that is not known any more."""
     gone = where.gone if where.gone == where.step else ""
+    waiting = {Step.SERVICE: ("clinic", "provider"), Step.CLINIC: ("provider",)}.get(where.step, ())
+    more |= {name: getattr(where.choice, name) for name in waiting}
     there = address(practice, language_of(request), where.step, where.choice, gone=gone, **more)
     return see_other(there) if request.method == "POST" else redirect(there)
 
@@ -287,9 +298,11 @@ def _render_step(request: PatientRequest, folder: str, practice: Practice, where
     elif step is Step.CLINIC:
         context["summary"] = context["summary"][:1]
         context["clinics"] = [
-            (offer.clinic, _onward(practice, language, where, clinic=offer.clinic.id)) for offer in where.offers
+            (offer.clinic, _onward(practice, language, where, clinic=offer.clinic.id))
+            for offer in where.with_provider or where.offers
         ]
-        context["any_address"] = _onward(practice, language, where, clinic="any") if where.any_clinic else ""
+        any_clinic = where.any_clinic and not where.with_provider
+        context["any_address"] = _onward(practice, language, where, clinic="any") if any_clinic else ""
     else:
         context["summary"] = [row for row in context["summary"] if row["step"] != Step.PROVIDER]
         context["providers"] = [
@@ -320,7 +333,5 @@ def _onward(practice: Practice, language: str, where: Position, **chosen: Any) -
         if preset and not choice.service:  # the address that goes on to the first step still open
             return address(practice, language, Step.SERVICE, onward, **chosen, **preset)
         return address(practice, language, Step.CLINIC, replace(onward, service=chosen["service"]))
-    if "provider" in chosen:
-        return address(practice, language, Step.TIMES, replace(choice, **chosen))
-    screened = choice.screened if chosen["clinic"] == choice.clinic else ""
-    return address(practice, language, Step.PROVIDER, replace(choice, provider="", screened=screened, **chosen))
+    choice = replace(choice, **chosen)
+    return address(practice, language, Step.TIMES if choice.provider else Step.PROVIDER, choice)

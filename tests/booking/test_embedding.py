@@ -83,6 +83,12 @@ def test_a_picture_of_the_link_is_an_image_that_our_own_policy_allows(practice: 
         ("https://*.clinic.example", "https://evil.example/.clinic.example", False),
         ("https://*.clinic.example", "https://evil.example?.clinic.example", False),
         ("https://*.clinic.example", "https://x@www.clinic.example", False),
+        ("https://*.clinic.example", "https://a\0b.clinic.example", False),
+        ("https://*.clinic.example", "https://a\nb.clinic.example", False),
+        ("https://*.clinic.example", "https://[.clinic.example", False),
+        ("https://*.clinic.example", "https://a..clinic.example", False),
+        ("https://*.clinic.example", "https://a.clinic.example\n", False),
+        ("https://*.clinic.example", "https://xn--tandlkare-w2a.clinic.example", True),
     ],
 )
 def test_the_list_names_a_website_itself_or_by_a_wildcard(

@@ -147,6 +147,35 @@ def test_a_number_that_means_somebody_at_each_clinic_leaves_the_clinic_open() ->
     assert where.step is Step.CLINIC
 
 
+def test_a_number_that_means_somebody_at_each_clinic_waits_for_the_clinic() -> None:
+    both = [AT_NORTH, replace(AT_SOUTH, providers=AT_NORTH.providers)]
+    for clinic in ("", ANY):
+        where = stand(Choice(service="checkup", clinic=clinic, provider=ANNA.id), offers=both)
+        assert (where.step, where.gone) == (Step.CLINIC, "")
+        assert where.choice == Choice(service="checkup", provider=ANNA.id)
+        where = stand(replace(where.choice, clinic="south"), offers=both)
+        assert (where.step, where.choice.clinic, where.provider) == (Step.TIMES, "south", ANNA)
+
+
+def test_the_clinic_is_asked_for_among_those_with_somebody_of_that_number() -> None:
+    third = replace(AT_SOUTH, clinic=replace(SOUTH, id="third"))
+    both = [AT_NORTH, third, replace(AT_SOUTH, providers=AT_NORTH.providers)]
+    where = stand(Choice(service="checkup", provider=ANNA.id), offers=both)
+    assert list(where.with_provider) == [both[0], both[2]]
+
+
+def test_somebody_who_works_at_one_clinic_only_leads_there_also_where_any_clinic_is_no_choice() -> None:
+    offers = [offer(screening=(ADULT,)), AT_SOUTH]
+    where = stand(Choice(service="checkup", clinic=ANY, provider="cia"), offers=offers)
+    assert (where.step, where.choice.clinic) == (Step.TIMES, "south")
+
+
+@pytest.mark.parametrize("provider", ["old", ANY])
+def test_who_was_preselected_waits_for_the_clinic_too(provider: str) -> None:
+    where = stand(Choice(service="checkup", provider=provider))
+    assert (where.step, where.choice) == (Step.CLINIC, Choice(service="checkup", provider=provider))
+
+
 def test_any_provider_leaves_all_open() -> None:
     where = stand(Choice(service="checkup", clinic="north", provider=ANY))
     assert (where.choice.provider, where.provider) == (ANY, None)
@@ -227,6 +256,18 @@ def test_the_statement_is_judged_for_the_clinic_that_was_settled() -> None:
         lambda choice, questions: not asked.append((choice.service, choice.clinic, questions)),
     )
     assert asked == [("checkup", "north", (ADULT, REFERRED))]
+
+
+def test_what_was_answered_for_any_clinic_is_answered_for_each_while_all_ask_the_same() -> None:
+    said = Choice(service="checkup", clinic="south", screened="for any")
+
+    def where(*offers: Offer) -> Position:
+        return position(said, BOTH, lambda service: offers, lambda choice, questions: choice.clinic == ANY)
+
+    asking = replace(AT_SOUTH, screening=(ADULT, REFERRED))
+    assert where(*SCREENING, asking).step is Step.TIMES
+    assert where(*SCREENING, replace(AT_SOUTH, screening=(ADULT,))).step is Step.SCREENING
+    assert where(asking).step is Step.SCREENING
 
 
 def test_without_questions_no_statement_is_judged() -> None:

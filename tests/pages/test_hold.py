@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from booking.models import Booking, State
+from booking.models import Booking, Snapshot, State
 from tests.pages.conftest import Place, a_week
 from tests.pages.patient import OURS, Patient, start_of
 from vendors.sandbox.opus import CITY, SOLNA
@@ -74,6 +74,20 @@ def test_a_time_that_another_patient_holds_leads_to_others(opus: Place) -> None:
     assert page.other_times
     assert len(page.slots) == 3
     assert Booking.objects.count() == 1
+
+
+def test_a_time_that_left_what_is_kept_costs_one_reading_and_leads_to_its_neighbours(opus: Place) -> None:
+    first, second = opus.patient(), opus.patient()
+    page, same = opus.times(first), opus.times(second)
+    button = page.slots[len(page.slots) // 2]
+    desk = start_of(button)
+    opus.hold(first, len(page.slots) // 2)
+    Snapshot.objects.all().delete()  # a minute later nobody remembers
+    opus.sandbox.calls.clear()
+    taken = second.press(same, same.slots[len(same.slots) // 2])
+    assert taken.other_times
+    assert opus.sandbox.calls.count("timeslots") <= 4  # the day of the time, and what the neighbours lie in
+    assert all(abs(start - desk) < timedelta(days=2) for start in taken.starts)
 
 
 def test_the_times_instead_are_near_and_with_others_too(opus: Place) -> None:

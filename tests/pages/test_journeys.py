@@ -69,7 +69,10 @@ def warm_up(place: Place) -> None:
 @pytest.mark.parametrize(
     ("name", "calls"),
     [
-        ("opus", ["timeslots", "timeslots", "timeslots", "book"]),  # shown, held, right before booking; booked
+        (
+            "opus",
+            ["timeslots", "timeslots", "timeslots", "book", "bookings"],
+        ),  # shown, held, right before; booked, there?
         ("qmatic", ["timeslots", "reserve", "confirm"]),
     ],
 )

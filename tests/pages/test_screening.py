@@ -53,6 +53,16 @@ def test_any_clinic_is_screened_too(qmatic: Place) -> None:
     assert page.slots
 
 
+def test_who_answered_for_any_clinic_is_not_asked_again_by_the_one_they_choose(qmatic: Place) -> None:
+    patient = qmatic.patient()
+    page = patient.fill_in(questions(qmatic, patient, "any"), **RIGHT)
+    page = patient.open(page.summary["Clinic"].one("a")["href"])
+    page = patient.open(page.choices("clinic")[BANKSIDE["id"]])
+    assert (page.path, page.query["clinic"]) == ("/riverside/en/times/", BANKSIDE["id"])
+    page = patient.press(page, page.slots[0])
+    assert page.path.endswith("/details/")
+
+
 @pytest.mark.parametrize(
     ("answers", "refusal"),
     [

@@ -172,7 +172,8 @@ def test_an_answer_that_makes_no_sense_is_trouble_and_staff_can_see_it(opus: Pla
 
 @pytest.mark.parametrize("operation", ["services", "groups"])
 def test_a_list_where_an_object_belongs_is_trouble_and_the_other_way_round(qmatic: Place, operation: str) -> None:
-    qmatic.sandbox.answer(operation, 200, {"services": "none"} if operation == "services" else [])
+    wrong = {"services": "none"} if operation == "services" else [{"name": "none"}]
+    qmatic.sandbox.answer(operation, 200, wrong, times=2)
     assert qmatic.patient().open("/riverside/en/").status == 503
     assert AuditEntry.objects.filter(action="vendor trouble", practice="riverside").count() == 1
 
@@ -200,10 +201,10 @@ def test_what_was_read_lately_is_shown_while_the_vendor_is_down(opus: Place) -> 
 
 def test_a_vendor_that_hangs_holds_no_patient_for_longer_than_a_page_may_take(opus: Place, settings) -> None:
     settings.PAGE_SECONDS = 0.5
-    opus.sandbox.slow("treatments", 2, times=2)
+    opus.sandbox.slow("treatments", 20, times=2)
     started = timezone.now()
     assert opus.patient().open("/norrmalm/en/").status == 503
-    assert timezone.now() - started < timedelta(seconds=1.9)
+    assert timezone.now() - started < timedelta(seconds=10)
 
 
 def test_looking_around_books_nothing_and_reserves_nothing(qmatic: Place) -> None:

@@ -30,6 +30,12 @@ def close(place: Place, first: date, last: date) -> None:
             )
 
 
+def look_on(page: Page) -> str:
+    """The address from which on nothing is known yet."""
+    (link,) = [link["href"] for link in page.all("a") if "from=" in link["href"] and link.text == "Look further ahead"]
+    return link
+
+
 def test_each_free_time_is_a_button_with_its_start_in_the_clinics_own_offset(place: Place) -> None:
     page = place.times(place.patient())
     zone = ZoneInfo(place.table["timezone"])
@@ -210,7 +216,7 @@ def test_a_calendar_that_makes_no_sense_is_written_down_for_the_staff_once(
     assert "UnexpectedResponse" in entry.outcome
 
 
-def test_a_search_that_fails_halfway_is_trouble_and_not_the_end_of_the_times(opus: Place) -> None:
+def test_a_search_that_fails_halfway_is_not_the_end_of_the_times(opus: Place) -> None:
     close(opus, today(opus), today(opus) + timedelta(days=89))
     patient = opus.patient()
     assert patient.open(patient.at("times/", **opus.choice)).has("div", class_="notice")
@@ -218,7 +224,9 @@ def test_a_search_that_fails_halfway_is_trouble_and_not_the_end_of_the_times(opu
     opus.set(name="Norrmalms Tandvård AB")  # what was read is forgotten
     opus.sandbox.late("timeslots", 0, times=2)
     opus.sandbox.answer("timeslots", 503, times=99)
-    assert patient.open(patient.at("times/", **opus.choice)).status == 503
+    page = patient.open(patient.at("times/", **opus.choice))
+    assert look_on(page)
+    assert "no free times up to" not in page.text
 
 
 # --- Holds ------------------------------------------------------------------------------------------------------------
@@ -367,3 +375,22 @@ def test_a_time_with_anybody_goes_with_the_only_provider_who_had_it(qmatic: Plac
 def test_a_clinic_alone_in_the_address_asks_with_whom(opus: Place) -> None:
     page = opus.patient().open(f"/norrmalm/en/times/?service=1&clinic={CITY}")
     assert (page.status, page.path) == (200, "/norrmalm/en/provider/")
+
+
+def test_where_the_vendor_is_too_slow_to_look_all_the_way_ahead_the_page_says_how_far_it_got(
+    opus: Place, settings
+) -> None:
+    close(opus, today(opus), today(opus) + timedelta(days=200))
+    settings.PAGE_SECONDS = 4.0
+    opus.sandbox.slow("timeslots", 1.5, times=99)  # of a month: two are read, the third would take too long
+    page = opus.patient().open(opus.patient().at("times/", **opus.choice))
+    assert page.status == 200
+    onward = look_on(page)
+    opus.sandbox.well_again()
+    page = opus.patient().open(onward)
+    assert "no free times up to" in page.text
+
+
+def test_where_the_vendor_is_down_from_the_first_days_on_nothing_is_said_to_be_taken(opus: Place) -> None:
+    opus.sandbox.answer("timeslots", 503, times=99)
+    assert opus.patient().open(opus.patient().at("times/", **opus.choice)).status == 503

@@ -104,8 +104,10 @@ class VendorContract:
         raise AssertionError("the sandbox offers nothing")
 
     def free(self, vendor: Vendor, sandbox: Sandbox) -> list[Slot]:
+        """From tomorrow on: what is free soon may begin while a test goes on."""
         _, search = self.choice(vendor, sandbox)
-        return [slot for slot in vendor.slots(search) if slot.start > sandbox.clock()]
+        today = self.today(sandbox)
+        return [slot for slot in vendor.slots(search) if slot.start.astimezone(self.zone).date() > today]
 
     def request(self, vendor: Vendor, sandbox: Sandbox, slot: Slot, **changes: Any) -> BookingRequest:
         """For the first service, with the vendor's reservation where it has one."""
@@ -185,6 +187,23 @@ class VendorContract:
                 assert slot.clinic_id == search.clinic_id
                 assert search.provider_id is None or slot.provider_id == search.provider_id
             assert all(a.start <= b.start for a, b in pairwise(slots))
+
+    def test_the_id_of_a_time_says_when_where_and_with_whom(self, vendor: Vendor, sandbox: Sandbox) -> None:
+        slots = self.free(vendor, sandbox)
+        before = len(sandbox.calls)
+        for slot in (slots[0], slots[-1]):
+            told = vendor.slot_of(slot.id)
+            assert told is not None
+            assert (told.id, told.start, told.end) == (slot.id, slot.start, slot.end)
+            assert told.start.utcoffset() == slot.start.utcoffset()
+            assert (told.clinic_id, told.provider_id) == (slot.clinic_id, slot.provider_id)
+        assert len(sandbox.calls) == before
+
+    @pytest.mark.parametrize(
+        "slot_id", ["", "x", ",,,,", "~~~", "~~~~~", "2026-06-08T09:00:00", "1,2,3,4,5", "\0", "9" * 5000]
+    )
+    def test_an_id_of_another_making_says_nothing(self, vendor: Vendor, slot_id: str) -> None:
+        assert vendor.slot_of(slot_id) is None
 
     def test_without_a_clinic_and_provider_the_times_name_theirs(self, vendor: Vendor, sandbox: Sandbox) -> None:
         with self.no_breach(sandbox):
