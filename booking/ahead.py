@@ -5,9 +5,9 @@ the first free times of each service. Patients' own calls come first (`connectio
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 
 from django.db.models import Q, QuerySet
@@ -16,7 +16,7 @@ from django.utils import timezone
 from booking import audit, catalogue, connections, kept
 from booking.models import Online, Practice, Snapshot
 from booking.steps import ANY, Choice, Position, Step
-from vendors.base import Offer, ProviderChoice, Service, Vendor, VendorError
+from vendors.base import AuthenticationFailed, Offer, ProviderChoice, Service, Vendor, VendorError
 
 VISITED_WITHIN = timedelta(minutes=3)
 ASKED_WITHIN = timedelta(seconds=90)
@@ -28,8 +28,13 @@ WHOLE_AFTER = timedelta(minutes=5)
 """So long "nothing changed" is believed of the diary: it says nothing of opening hours."""
 READ_SECONDS = 30.0
 ROUND_SECONDS = 45.0
+REST_SECONDS = 300.0
+"""So long nothing is read ahead at a vendor that refuses our credentials, or until the practice is changed."""
 EXPECTED = 12
 """So many searches are expected of the patients of one practice."""
+
+_resting: dict[int, tuple[datetime, float]] = {}
+"""By practice: how old it was when its vendor refused us, and the end of the rest on this process's clock."""
 
 
 def practices() -> QuerySet[Practice]:
@@ -39,18 +44,25 @@ def practices() -> QuerySet[Practice]:
 
 def again(practice: Practice) -> None:
     """Reads what pages asked for lately, before it gets old. A vendor that does not answer ends the round."""
-    try:
-        _again(practice, monotonic() + ROUND_SECONDS)
-    except VendorError as error:
-        audit.trouble(practice.slug, error)
+    unless_refused(practice, lambda: _again(practice, monotonic() + ROUND_SECONDS))
 
 
 def expect(practice: Practice) -> None:
     """Reads what a visitor looks at next. A vendor that does not answer ends the round."""
+    unless_refused(practice, lambda: _expect(practice, monotonic() + ROUND_SECONDS))
+
+
+def unless_refused(practice: Practice, read: Callable[[], object]) -> None:
+    """Work that nobody waits for: not done while the practice rests. What it raises of the vendor's is written down."""
+    refused, rests_until = _resting.get(practice.pk, (None, 0.0))
+    if refused == practice.changed_at and monotonic() < rests_until:
+        return
     try:
-        _expect(practice, monotonic() + ROUND_SECONDS)
+        read()
     except VendorError as error:
         audit.trouble(practice.slug, error)
+        if isinstance(error, AuthenticationFailed):
+            _resting[practice.pk] = (practice.changed_at, monotonic() + REST_SECONDS)
 
 
 def _again(practice: Practice, ends: float) -> None:

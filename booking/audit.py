@@ -19,8 +19,20 @@ def staff(user_name: str) -> str:
     return f"staff:{user_name}"[:150]
 
 
-def write(actor: str, action: str, *, practice: str = "", reference: str = "", outcome: str = "") -> None:
-    AuditEntry.objects.create(actor=actor, action=action, practice=practice, reference=reference, outcome=outcome[:200])
+def write(
+    actor: str,
+    action: str,
+    *,
+    practice: str = "",
+    reference: str = "",
+    outcome: str = "",
+    once_in: timedelta | None = None,
+) -> None:
+    """`once_in`: not if the same was written so lately."""
+    entry = {"actor": actor, "action": action, "practice": practice, "reference": reference, "outcome": outcome[:200]}
+    if once_in and AuditEntry.objects.filter(**entry, at__gt=timezone.now() - once_in).exists():
+        return
+    AuditEntry.objects.create(**entry)
 
 
 def latest_trouble(practice: str) -> AuditEntry | None:
@@ -33,7 +45,4 @@ def latest_trouble(practice: str) -> AuditEntry | None:
 
 def trouble(practice: str, error: VendorError) -> None:
     """A vendor that staff or operators must look after: written once in five minutes per practice and kind."""
-    since = timezone.now() - TROUBLE_ONCE_IN
-    outcome = f"{type(error).__name__}: {error}"[:200]
-    if not AuditEntry.objects.filter(practice=practice, action=TROUBLE, outcome=outcome, at__gt=since).exists():
-        write(SYSTEM, TROUBLE, practice=practice, outcome=outcome)
+    write(SYSTEM, TROUBLE, practice=practice, outcome=f"{type(error).__name__}: {error}", once_in=TROUBLE_ONCE_IN)

@@ -50,6 +50,7 @@ def confirm(booking: Booking) -> None:
         provided=Q(held_until__gt=timezone.now()),
         checking_since=now,
         look_at=now + timedelta(seconds=15),
+        made_over=drift.fingerprint(booking.practice),
     ):
         if booking.state == State.HELD:
             raise HoldEnded("the hold ran out meanwhile")

@@ -1,12 +1,14 @@
 """What the worker does: what is due by the clock, found by query, and the tasks that were enqueued.
 
 Work that asks a vendor is done practice by practice, side by side: one in trouble keeps only its own practice waiting.
+Mails and other tasks go out in a thread of their own: a mail server that hangs keeps only the mails waiting.
 """
 
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
+from functools import partial
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
@@ -15,9 +17,8 @@ from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django_tasks_db.management.commands.db_worker import Worker
 
-from booking import ahead, audit, catalogue, drift, holds, reconciliation, reports, retention, tasks
+from booking import ahead, catalogue, drift, holds, reconciliation, reports, retention, tasks
 from booking.models import Booking, Practice
-from vendors.base import VendorError
 
 NEW_FOR = timedelta(hours=1)
 WARM_AGAIN_AFTER = 60.0
@@ -25,16 +26,8 @@ WARM_EVERY = 2.0
 WARM_AT_ONCE = 4
 """So many in two seconds: whoever loads ten thousand practices at once has patients elsewhere meanwhile."""
 PRACTICES_AT_ONCE = 16
-_worker = Worker(
-    queue_names=[DEFAULT_TASK_QUEUE_NAME],
-    excluded_queue_names=[],
-    interval=0,
-    batch=True,  # what is there, and back
-    backend_name=DEFAULT_TASK_BACKEND_ALIAS,
-    startup_delay=False,
-    max_tasks=None,
-    worker_id=get_random_string(32),
-)
+TASKS = ("tasks", 0)
+"""Under way like the work for a practice, and of no practice."""
 
 
 def do_all() -> None:
@@ -52,6 +45,17 @@ class Work:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(PRACTICES_AT_ONCE, thread_name_prefix="practice")
         self._ahead = ThreadPoolExecutor(PRACTICES_AT_ONCE, thread_name_prefix="ahead")  # which must not delay the rest
+        self._tasks = ThreadPoolExecutor(1, thread_name_prefix="tasks")
+        self._worker = Worker(
+            queue_names=[DEFAULT_TASK_QUEUE_NAME],
+            excluded_queue_names=[],
+            interval=0,
+            batch=True,  # what is there, and back
+            backend_name=DEFAULT_TASK_BACKEND_ALIAS,
+            startup_delay=False,
+            max_tasks=None,
+            worker_id=get_random_string(32),
+        )
         self._under_way: dict[tuple[str, int], Future[object]] = {}
         self._last: dict[object, float] = {}
         self._failures: list[Exception] = []
@@ -59,7 +63,7 @@ class Work:
     def do(self, *, to_the_end: bool = True) -> None:
         """Everything that is due now. One kind of work that fails does not keep the others from being done.
 
-        Work for practices is only begun, unless `to_the_end`; what failed of it is raised by the next call.
+        Work for practices and tasks are only begun, unless `to_the_end`; what failed of it is raised by the next call.
         """
         with_vendors: dict[str, tuple[Callable[[], list[Practice]], Callable[[Practice], object]]] = {
             "settle": (lambda: _practices(reconciliation.due()), reconciliation.settle_due),
@@ -77,14 +81,20 @@ class Work:
         self._try(holds.expire_due)
         self._every(600.0, reports.write_due)
         self._try(tasks.take_up_abandoned)
-        self._try(_worker.run)
+        if TASKS not in self._under_way:
+            self._under_way[TASKS] = self._tasks.submit(_letting_go, self._worker.run)
         self._every(60.0, retention.forget_due)
+        if to_the_end:
+            wait(self._under_way.values())
+            self._gather()
         failures, self._failures = self._failures, []
         if failures:
             raise ExceptionGroup("work that was due failed", failures)
 
     def stop(self) -> None:
-        """Lets what is under way end."""
+        """Lets what is under way end, and of the tasks the one that is: the others are there for the next worker."""
+        self._worker.running = False
+        self._tasks.shutdown()
         self._pool.shutdown()
         self._ahead.shutdown()
 
@@ -92,7 +102,7 @@ class Work:
         for practice in practices:
             if (name, practice.pk) not in self._under_way:
                 pool = self._ahead if name in ("again", "expect") else self._pool
-                self._under_way[name, practice.pk] = pool.submit(_letting_go, work, practice)
+                self._under_way[name, practice.pk] = pool.submit(_letting_go, partial(work, practice))
 
     def _gather(self) -> None:
         for key, future in list(self._under_way.items()):
@@ -138,15 +148,12 @@ def _practices(bookings: QuerySet[Booking]) -> list[Practice]:
     return list(Practice.objects.defer("logo").filter(Exists(bookings.filter(practice=OuterRef("pk")))))
 
 
-def _letting_go(work: Callable[[Practice], object], practice: Practice) -> None:
+def _letting_go(work: Callable[[], object]) -> None:
     try:
-        work(practice)
+        work()
     finally:
         connection.close()
 
 
 def _warm(practice: Practice) -> None:
-    try:
-        catalogue.warm(practice)
-    except VendorError as error:
-        audit.trouble(practice.slug, error)
+    ahead.unless_refused(practice, lambda: catalogue.warm(practice))

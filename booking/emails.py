@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
 from booking import dates, ical
-from booking.models import Booking, Report
+from booking.models import Booking, Letter, Report, State
 from booking.practices import page_language
 
 
@@ -41,7 +41,19 @@ LETTERS: dict[str, Callable[[Booking], EmailMultiAlternatives]] = {
     "moved": moved,
     "cancelled": cancelled,
 }
-"""By the kind that is stored. Each goes out once for a booking, `moved` once for each new time."""
+"""By the kind that is stored. Each goes out once for a booking, `moved` once for each move."""
+TRUE_WHILE = {
+    "confirmed": State.CONFIRMED,
+    "not_booked": State.FAILED,
+    "moved": State.CONFIRMED,
+    "cancelled": State.CANCELLED,
+}
+
+
+def is_true(letter: Letter) -> bool:
+    """Whether what it says still holds. A letter says how the booking stands when it is sent, which may be late."""
+    later = Letter.objects.filter(booking=letter.booking, kind=letter.kind, pk__gt=letter.pk)
+    return letter.booking.state == TRUE_WHILE[letter.kind] and not later.exists()
 
 
 def report(report: Report) -> EmailMultiAlternatives:

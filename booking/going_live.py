@@ -6,14 +6,15 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from booking import catalogue, connections, practices, rules
-from booking.models import Practice
+from booking import catalogue, collisions, connections, practices, rules
+from booking.models import Online, Practice
 from vendors.base import (
     AuthenticationFailed,
     Offer,
     ProviderChoice,
     Search,
     Service,
+    Slot,
     UnexpectedResponse,
     Vendor,
     VendorError,
@@ -31,7 +32,10 @@ class Finding:
 
 
 def check(practice: Practice) -> Iterator[Finding]:
-    """Findings about credentials, services, clinics, providers and times; ends at the first that stops the rest."""
+    """Findings about credentials, services, clinics, providers, times, and whether booking is open.
+
+    Ends at the first that stops the rest.
+    """
     try:
         vendor = connections.vendor_for(practice, budget=SECONDS)
         services = vendor.services(practice.languages[0])
@@ -67,6 +71,7 @@ def check(practice: Practice) -> Iterator[Finding]:
         "providers", True, f"{len(people)}: {_names(list(people.values()))}" if people else "patients choose none"
     )
     yield from _times(vendor, practice, offers)
+    yield _online(practice)
 
 
 def _times(vendor: Vendor, practice: Practice, offers: list[tuple[Service, Offer]]) -> Iterator[Finding]:
@@ -77,19 +82,38 @@ def _times(vendor: Vendor, practice: Practice, offers: list[tuple[Service, Offer
             last = min(max(vendor.window(first)[1], first), end)
             for service, offer in offers:
                 must_choose = offer.provider_choice is ProviderChoice.REQUIRED
-                provider = offer.providers[0].id if must_choose else None
-                slots = vendor.slots(Search(service.id, first, last, offer.clinic.id, provider, practice.languages[0]))
-                people = {None, *(p.id for p in offer.providers)}
-                free = [slot for slot in slots if slot.start > timezone.now() and slot.provider_id in people]
-                if free:
-                    when = f"{free[0].start:%Y-%m-%d %H:%M}"
-                    yield Finding("times", True, f"the first for {service.name} at {offer.clinic.name}: {when}")
-                    return
+                for provider in [p.id for p in offer.providers] if must_choose else [None]:
+                    search = Search(service.id, first, last, offer.clinic.id, provider, practice.languages[0])
+                    if free := _free(practice, offer, search, vendor.slots(search)):
+                        when = f"{free[0].start:%Y-%m-%d %H:%M}"
+                        yield Finding("times", True, f"the first for {service.name} at {offer.clinic.name}: {when}")
+                        return
             first = last + timedelta(days=1)
     except VendorError as error:
         yield Finding("times", False, cure(error))
         return
-    yield Finding("times", False, f"none is free until {end}. Publish times in the practice system")
+    advice = "Publish times in the practice system, or change the practice's rules of lead time, cut-off and horizon"
+    yield Finding("times", False, f"none can be booked until {end}. {advice}")
+
+
+def _free(practice: Practice, offer: Offer, search: Search, slots: list[Slot]) -> list[Slot]:
+    """Those that a patient could book now, by the same tests as on the page of times."""
+    now = timezone.now().astimezone(practice.zone)
+    allowed = rules.of(practice, search.service_id)
+    people = {None, *(p.id for p in offer.providers)}
+    free = [
+        slot
+        for slot in slots
+        if slot.provider_id in people and allowed.allow(slot.start.astimezone(practice.zone), now)
+    ]
+    return collisions.without_held(practice, free)
+
+
+def _online(practice: Practice) -> Finding:
+    if practice.online == Online.OPEN:
+        return Finding("online", True, "patients can book")
+    how = "is paused" if practice.online == Online.PAUSED else "is not open yet"
+    return Finding("online", False, f"online booking {how}. Open it on the practice's page in the admin")
 
 
 def cure(error: VendorError) -> str:

@@ -138,6 +138,10 @@ class Booking(models.Model):
     """How often the appointment was changed since it was booked: calendar programs go by it."""
     missing_since = models.DateTimeField(null=True)
     """When a confirmed appointment was first not found in the vendor's diary any more."""
+    compared_at = models.DateTimeField(null=True)
+    """When the vendor last said how the appointment stands."""
+    made_over = models.CharField(max_length=16, blank=True)
+    """The connection over which it was sent, by `drift.fingerprint`. Empty: from before that was written down."""
 
     class Meta:
         verbose_name = _("booking")
@@ -284,7 +288,7 @@ class Letter(models.Model):
     booking = models.ForeignKey(Booking, on_delete=models.CASCADE, related_name="letters")
     kind = models.CharField(max_length=20)
     about = models.CharField(max_length=40, blank=True)
-    """Tells two of one kind apart: the new time of an appointment that was moved."""
+    """Tells two of one kind apart: of letters about moves, which change of the appointment it is."""
     sent_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -315,8 +319,12 @@ class Report(models.Model):
     @property
     def by_hand(self) -> list[tuple[str, str]]:
         """Reference and what there is to do about it, in words."""
-        unknown = gettext("look whether it is there, for its answer never reached us")
-        return [(reference, unknown if what == "unknown" else what) for reference, what in self.found["by_hand"]]
+        words = {
+            "unknown": gettext("look whether it is there, for its answer never reached us"),
+            "missing": gettext("not found, like most others: look whether it is there, for the patient was not told"),
+            "elsewhere": gettext("look whether it is there: it was booked over another connection and is not compared"),
+        }
+        return [(reference, words.get(what, what)) for reference, what in self.found["by_hand"]]
 
 
 class VendorMemory(models.Model):

@@ -1,13 +1,13 @@
 """Settle the bookings whose outcome is unknown, by asking the vendor; never by sending anything again."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from booking import audit, catalogue, confirmation, lifecycle
+from booking import audit, catalogue, confirmation, drift, lifecycle
 from booking.connections import vendor_for
 from booking.models import Booking, Practice, State
 from vendors.base import Appointment, VendorError
@@ -20,12 +20,18 @@ BETWEEN_LOOKS = timedelta(seconds=10)
 AFTER_TROUBLE = timedelta(seconds=20)
 STAFF_AFTER = timedelta(minutes=15)
 """From then on the practice's staff have to look themselves, and the patient is told so."""
+SELDOM = timedelta(hours=1)
+"""A vendor that does not tell is asked ever less often, and at last so often."""
+STAFFS_ALONE_AFTER = timedelta(days=3)
+"""So long after its time nobody is asked about it any more. While it is looked for, its details are kept."""
+UNASKED = "the vendor could not be asked whether it has it"
 LOOK_SECONDS = 30.0
 
 
 def due() -> QuerySet[Booking]:
     """The bookings whose look is due."""
-    return Booking.objects.filter(state=State.CHECKING, look_at__lte=timezone.now())
+    now = timezone.now()
+    return Booking.objects.filter(state=State.CHECKING, look_at__lte=now, end__gt=now - STAFFS_ALONE_AFTER)
 
 
 def settle_due(practice: Practice) -> int:
@@ -42,7 +48,7 @@ def settle_due(practice: Practice) -> int:
         except Exception as mistake:
             mistake.add_note(f"while looking for {booking.reference}")
             mistakes.append(mistake)
-            _look_again(booking, AFTER_TROUBLE)
+            _look_again(booking, _after_trouble(booking.checking_since or timezone.now()))
     if mistakes:
         raise ExceptionGroup("bookings that could not be looked for", mistakes)
     return settled
@@ -54,6 +60,7 @@ class Outcome(StrEnum):
     CONFIRMED = "the vendor has it: confirmed"
     FAILED = "the vendor does not have it, in two looks: not booked"
     NOT_YET = "the vendor does not have it now: looked at again later"
+    OTHER = "it was sent over another connection: left to staff"
     UNREACHABLE = "the vendor could not be asked: looked at again later"
     ELSEWHERE = "somebody else is looking, or it is settled"
 
@@ -74,12 +81,15 @@ def look(booking: Booking) -> Outcome:
     if not claimed:
         return Outcome.ELSEWHERE
     sent_at = booking.checking_since or timezone.now()
+    if drift.made_over_another(booking):
+        _look_again(booking, SELDOM)
+        return Outcome.OTHER
     looked_at = timezone.now()
     try:
         found = vendor_for(booking.practice, budget=LOOK_SECONDS).find(booking.request())
     except VendorError as error:
         audit.trouble(booking.practice.slug, error)
-        _look_again(booking, AFTER_TROUBLE)
+        _look_again(booking, _after_trouble(sent_at))
         return Outcome.UNREACHABLE
     if found:
         _keep_the_first(booking, found)
@@ -107,24 +117,43 @@ def look(booking: Booking) -> Outcome:
 
 def last_looks_due() -> QuerySet[Booking]:
     """Holds that ended after the vendor was once sent the booking, and said that nothing happened."""
-    return Booking.objects.filter(state=State.HELD, held_until__lte=timezone.now(), sent_before=True)
+    now = timezone.now()
+    is_time = Q(look_at=None) | Q(look_at__lte=now)
+    return Booking.objects.filter(is_time, state=State.HELD, held_until__lte=now, sent_before=True)
 
 
 def last_looks(practice: Practice) -> None:
-    """Before such a hold is given up, the vendor is asked: some refuse what they did."""
+    """Before such a hold is given up, the vendor is asked: some refuse what they did.
+
+    One that does not tell for `STAFF_AFTER` leaves it to staff. A mistake about one booking is raised after the others.
+    """
+    mistakes = []
     for booking in last_looks_due().filter(practice=practice).select_related("practice").defer("practice__logo")[:100]:
         try:
-            found = vendor_for(practice, budget=LOOK_SECONDS).find(booking.request())
-        except VendorError as error:
-            audit.trouble(practice.slug, error)
-            if booking.held_until > timezone.now() - STAFF_AFTER:
-                continue  # it is looked for again
-            found = []
-        if found:
-            _keep_the_first(booking, found)
-            confirmation.settled(booking, found[0].id, actor=audit.WORKER, before=State.HELD)
+            _last_look(booking)
+        except Exception as mistake:
+            mistake.add_note(f"while looking for {booking.reference}")
+            mistakes.append(mistake)
+            _look_again(booking, _after_trouble(booking.held_until))
+    if mistakes:
+        raise ExceptionGroup("bookings that could not be looked for", mistakes)
+
+
+def _last_look(booking: Booking) -> None:
+    try:
+        found = vendor_for(booking.practice, budget=LOOK_SECONDS).find(booking.request())
+    except VendorError as error:
+        audit.trouble(booking.practice.slug, error)
+        if booking.held_until > timezone.now() - STAFF_AFTER:
+            _look_again(booking, AFTER_TROUBLE)
         else:
-            lifecycle.move(booking, State.HELD, State.EXPIRED, actor=audit.WORKER)
+            lifecycle.move(booking, State.HELD, State.EXPIRED, actor=audit.WORKER, outcome=UNASKED, look_at=None)
+        return
+    if found:
+        _keep_the_first(booking, found)
+        confirmation.settled(booking, found[0].id, actor=audit.WORKER, before=State.HELD)
+    else:
+        lifecycle.move(booking, State.HELD, State.EXPIRED, actor=audit.WORKER, look_at=None)
 
 
 def _keep_the_first(booking: Booking, found: list[Appointment]) -> None:
@@ -153,5 +182,11 @@ def needs_staff(booking: Booking) -> bool:
     return booking.state == State.CHECKING and since is not None and since < timezone.now() - STAFF_AFTER
 
 
+def _after_trouble(since: datetime) -> timedelta:
+    """How long to leave the vendor alone, which was first asked then: when staff look anyway, ever longer."""
+    length = timezone.now() - since
+    return AFTER_TROUBLE if length < STAFF_AFTER else min(length, SELDOM)
+
+
 def _look_again(booking: Booking, after: timedelta) -> None:
-    Booking.objects.filter(pk=booking.pk, state=State.CHECKING).update(look_at=timezone.now() + after)
+    Booking.objects.filter(pk=booking.pk, state__in=[State.HELD, State.CHECKING]).update(look_at=timezone.now() + after)

@@ -65,6 +65,10 @@ def find(practice: Practice, since: datetime) -> Found:
     unsettled = practice.bookings.filter(
         state=State.CHECKING, checking_since__lt=now - reconciliation.STAFF_AFTER
     ).order_by("start")
+    unasked = entries.filter(action="booking expired", outcome=reconciliation.UNASKED)
+    withheld = AuditEntry.objects.filter(practice=practice.slug, action=drift.WITHHELD).values("reference")
+    missing = coming(practice).filter(missing_since__isnull=False, reference__in=withheld).order_by("start")
+    elsewhere = coming(practice).exclude(made_over__in=["", drift.fingerprint(practice)]).order_by("start")
     try:
         compared = vendor_for(practice, budget=1.0).capabilities.standing
     except NotConnected:
@@ -77,6 +81,9 @@ def find(practice: Practice, since: datetime) -> Found:
         differences=[[entry.reference, entry.outcome] for entry in different[:MOST]],
         by_hand=[
             *([booking.reference, "unknown"] for booking in unsettled[:MOST]),
+            *([entry.reference, "unknown"] for entry in unasked[:MOST]),
+            *([booking.reference, "missing"] for booking in missing[:MOST]),
+            *([booking.reference, "elsewhere"] for booking in elsewhere[:MOST]),
             *([entry.reference, entry.outcome] for entry in entries.filter(action="booked twice")[:MOST]),
         ],
     )

@@ -5,14 +5,17 @@ done.
 """
 
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
+from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 from django.tasks import TaskResultStatus, task
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from booking import emails, sql
+from booking import audit, emails, sql
 from booking.models import Booking, Letter, Report
 
 log = logging.getLogger(__name__)
@@ -35,6 +38,10 @@ def post(booking: Booking, kind: str, about: str = "") -> None:
         send_letter.enqueue(letter, 0)
 
 
+class NotSent(Exception):
+    """A mail could not be sent. Says the type of the error and no more: texts of mail servers name the addressee."""
+
+
 @task()
 def send_letter(letter_id: int, tried: int) -> None:
     letter = (
@@ -43,17 +50,20 @@ def send_letter(letter_id: int, tried: int) -> None:
         .filter(pk=letter_id, sent_at=None)
         .first()
     )
-    if letter is None or not letter.booking.details.get("email"):
-        return  # sent already, or the patient is forgotten
-    try:
-        emails.LETTERS[letter.kind](letter.booking).send()
-    except OSError as error:  # smtplib's are such
-        if tried >= len(AGAIN_AFTER):
-            raise
-        log.warning("%s: letter %s not sent (%s), tried again later", letter.booking, letter.kind, type(error).__name__)
+    if letter is None or not letter.booking.details.get("email") or not emails.is_true(letter):
+        return  # sent already, or the patient is forgotten, or it stands otherwise by now
+    booking = letter.booking
+    failed = _send(lambda: emails.LETTERS[letter.kind](booking))
+    if failed is None:
+        Letter.objects.filter(pk=letter_id).update(sent_at=timezone.now())
+    elif failed.passes and tried < len(AGAIN_AFTER):
+        log.warning("%s: letter %s not sent (%s), tried again later", booking, letter.kind, failed.kind)
         send_letter.using(run_after=timezone.now() + AGAIN_AFTER[tried]).enqueue(letter_id, tried + 1)
-        return
-    Letter.objects.filter(pk=letter_id).update(sent_at=timezone.now())
+    else:
+        outcome = f"{letter.kind}: {failed.kind}"
+        practice = booking.practice.slug
+        audit.write(audit.WORKER, "letter not sent", practice=practice, reference=booking.reference, outcome=outcome)
+        raise NotSent(failed.kind)
 
 
 @task()
@@ -63,15 +73,31 @@ def send_report(report_id: int, tried: int) -> None:
     )
     if report is None or not report.practice.email:
         return
-    try:
-        emails.report(report).send()
-    except OSError as error:
-        if tried >= len(AGAIN_AFTER):
-            raise
-        log.warning("%s: report not sent (%s), tried again later", report, type(error).__name__)
+    failed = _send(lambda: emails.report(report))
+    if failed is None:
+        Report.objects.filter(pk=report_id).update(sent_at=timezone.now())
+    elif failed.passes and tried < len(AGAIN_AFTER):
+        log.warning("%s: report not sent (%s), tried again later", report, failed.kind)
         send_report.using(run_after=timezone.now() + AGAIN_AFTER[tried]).enqueue(report_id, tried + 1)
-        return
-    Report.objects.filter(pk=report_id).update(sent_at=timezone.now())
+    else:
+        audit.write(audit.WORKER, "report not sent", practice=report.practice.slug, outcome=failed.kind)
+        raise NotSent(failed.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    kind: str
+    passes: bool
+    """It may go another time."""
+
+
+def _send(mail: Callable[[], EmailMultiAlternatives]) -> _Failed | None:
+    """None: it was sent. The error itself ends here, for its text and its traceback's may hold an address."""
+    try:
+        mail().send()
+    except Exception as error:
+        return _Failed(type(error).__name__, passes=isinstance(error, OSError))  # smtplib's are such
+    return None
 
 
 def take_up_abandoned() -> None:

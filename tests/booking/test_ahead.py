@@ -11,7 +11,7 @@ from booking.models import AuditEntry, Practice, Snapshot
 from booking.steps import ANY
 from tests.booking.journey import ago, free, stand
 from tests.fake_vendor import CHECKUP, FILLING, Diary
-from vendors.base import VendorUnavailable
+from vendors.base import AuthenticationFailed, VendorUnavailable
 
 
 @pytest.fixture
@@ -126,3 +126,24 @@ def test_staff_see_what_became_different_at_the_vendor(visited: Practice, diary:
     catalogue.services(visited, "sv")
     (entry,) = AuditEntry.objects.filter(action="services changed at the vendor")
     assert entry.outcome == f"service gone: {FILLING.name}; service Check-up is now Big check-up"
+
+
+def test_a_vendor_that_refuses_our_key_is_left_alone_until_the_practice_is_changed(
+    visited: Practice, diary: Diary
+) -> None:
+    diary.fail("services", AuthenticationFailed("status 401", status=401), times=99)
+    Snapshot.objects.update(read_at=ago(minutes=6))
+    for _round in range(3):
+        read(visited)
+    assert diary.count("services") == 2  # the page's and one
+    visited.save()
+    ahead.again(Practice.objects.get())
+    assert diary.count("services") == 3
+
+
+def test_a_vendor_that_was_only_down_is_asked_again_in_the_next_round(visited: Practice, diary: Diary) -> None:
+    diary.fail("slots", VendorUnavailable("down"))
+    ahead.expect(visited)
+    assert kept() == set()
+    ahead.expect(visited)
+    assert kept()

@@ -98,6 +98,7 @@ def test_check_practice_says_line_by_line_what_works(practice: Practice) -> None
         "ok   clinics",
         "ok   providers",
         "ok   times",
+        "ok   online",
     ]
 
 

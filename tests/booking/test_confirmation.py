@@ -349,6 +349,7 @@ def test_a_hold_that_was_truly_refused_ends_after_a_last_look(practice: Practice
     diary.fail("find", VendorUnavailable("no answer"))
     due.do_all()
     assert states() == ["held"]  # not known yet, and by the clock it holds nothing
+    change(booking, look_at=ago(seconds=1))  # a while later
     due.do_all()
     assert states() == ["expired"]
 

@@ -1,5 +1,6 @@
 """Coming appointments are compared with the clinic's diary, which is right."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,11 +8,11 @@ from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 from django.utils import timezone
 
-from booking import confirmation, drift, due
+from booking import confirmation, drift, due, practices, reports
 from booking.drift import Finding
-from booking.models import Booking, Practice
+from booking.models import AuditEntry, Booking, Letter, Practice, Report
 from tests.booking.journey import DETAILS, ago, change, entries, free, ready, states
-from tests.fake_vendor import Diary
+from tests.fake_vendor import TOKEN, Diary
 from vendors.base import UnexpectedResponse, VendorUnavailable
 
 pytestmark = pytest.mark.vendor("fake_reserving")
@@ -174,3 +175,169 @@ def test_where_the_vendor_cannot_tell_it_is_never_asked(practice: Practice, diar
     due.do_all()
     assert diary.count("standing") == 0
     assert not drift.due().exists()
+
+
+def test_each_move_is_told_also_one_to_a_time_it_had_before(booked: Booking, diary: Diary) -> None:
+    first, other = booked.start, booked.start + timedelta(hours=1)
+    for told, start in enumerate((other, first, other), 1):
+        diary.move_by_staff(booked.appointment_id, start)
+        assert drift.compare(booked) is Finding.MOVED
+        assert len(sent()) == told
+    assert len({letter.extra_headers["Message-ID"] for letter in letters()}) == 3
+
+
+def test_of_two_moves_that_no_letter_told_yet_the_last_is_told_once(booked: Booking, diary: Diary) -> None:
+    for _ in range(2):
+        diary.move_by_staff(booked.appointment_id, booked.start + timedelta(hours=1))
+        assert drift.compare(booked) is Finding.MOVED
+    (subject,) = sent()
+    assert f"{booked.local_start:%H:%M}" in subject
+
+
+# --- Another connection ----------------------------------------------------------------------------------------------
+
+
+def reconnect(practice: Practice, **connection: object) -> None:
+    """Staff change the connection."""
+    practice.refresh_from_db()
+    practice.connection = {**practice.connection, **connection}
+    practices.save(practice, actor="staff:anna", changed=[f"connection.{name}" for name in connection])
+
+
+def by_hand(practice: Practice) -> list[list[str]]:
+    """What the next report tells staff to do."""
+    return reports.find(practice, timezone.now() - timedelta(days=1)).by_hand
+
+
+def test_patients_of_a_practice_that_moved_to_another_office_are_not_told_that_theirs_is_cancelled(
+    booked: Booking, practice: Practice, diary: Diary
+) -> None:
+    due.do_all()  # the worker notes over which connection it was made
+    reconnect(practice, branch="another")
+    diary.entries.clear()
+    for _ in range(2):
+        change(booked, compare_at=ago(seconds=1), missing_since=ago(minutes=11))
+        due.do_all()
+    assert diary.count("standing") == 0
+    assert states() == ["confirmed"]
+    assert sent() == []
+    assert by_hand(practice) == [[booked.reference, "elsewhere"]]
+    booked.refresh_from_db()
+    assert not drift.due().exists()  # and is not gone through every second
+
+
+def test_the_staff_read_that_such_an_appointment_is_theirs_to_look_at(booked: Booking, practice: Practice) -> None:
+    report = Report(practice=practice, found={"by_hand": [[booked.reference, "elsewhere"], ["X", "missing"]]})
+    assert ["another connection" in words for _reference, words in report.by_hand] == [True, False]
+
+
+def test_after_the_old_connection_came_back_its_appointments_are_compared_again(
+    booked: Booking, practice: Practice, diary: Diary
+) -> None:
+    due.do_all()
+    for branch in ("another", ""):
+        reconnect(practice, branch=branch)
+        change(booked, compare_at=ago(seconds=1))
+        due.do_all()
+    assert diary.count("standing") == 1
+
+
+def test_a_new_key_is_not_another_connection(booked: Booking, practice: Practice, diary: Diary) -> None:
+    before = drift.fingerprint(practice)
+    practice.connection = {**diary.connection(), "token": "a new one", "pause": 3, "polite": True}
+    assert drift.fingerprint(practice) == before
+    practice.connection = {**diary.connection(), "branch": "another"}
+    assert drift.fingerprint(practice) not in ("", before)
+
+
+# --- Many at once ----------------------------------------------------------------------------------------------------
+
+
+def book(practice: Practice, diary: Diary, number: int) -> list[Booking]:
+    bookings = [ready(practice, diary, slot) for slot in free(diary)[:number]]
+    for booking in bookings:
+        confirmation.confirm(booking)
+    return bookings
+
+
+def two_rounds(practice: Practice) -> None:
+    """The worker looks, and again when the time between two looks is over."""
+    Booking.objects.update(compare_at=ago(seconds=1))
+    drift.compare_due(practice)
+    Booking.objects.exclude(missing_since=None).update(missing_since=ago(minutes=11), compare_at=ago(seconds=1))
+    Booking.objects.update(compared_at=ago(minutes=11))
+    drift.compare_due(practice)
+
+
+def test_where_most_appointments_are_missing_at_once_nobody_is_told_and_staff_are(
+    practice: Practice, diary: Diary
+) -> None:
+    bookings = book(practice, diary, 6)
+    for booking in bookings[:4]:
+        diary.delete_by_staff(booking.appointment_id)
+    two_rounds(practice)
+    two_rounds(practice)
+    assert states() == ["confirmed"] * 6
+    assert sent() == []
+    assert by_hand(practice) == [[booking.reference, "missing"] for booking in bookings[:4]]
+    assert AuditEntry.objects.filter(action="cancellations withheld").count() == 4
+    assert not drift.due().exists()
+
+
+def test_a_morning_that_staff_cancelled_among_many_appointments_is_told(practice: Practice, diary: Diary) -> None:
+    for booking in book(practice, diary, 9)[:4]:
+        diary.delete_by_staff(booking.appointment_id)
+    two_rounds(practice)
+    assert states() == ["cancelled"] * 4 + ["confirmed"] * 5
+    assert Letter.objects.filter(kind="cancelled").count() == 4
+
+
+def test_a_practice_with_few_appointments_may_lose_all_of_them(practice: Practice, diary: Diary) -> None:
+    book(practice, diary, 3)
+    diary.entries.clear()
+    two_rounds(practice)
+    assert states() == ["cancelled"] * 3
+
+
+# --- Trouble ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_practice_that_is_not_connected_any_more_is_trouble_and_looked_at_again_later(
+    booked: Booking, practice: Practice, diary: Diary
+) -> None:
+    change(booked, compare_at=ago(seconds=1))
+    Practice.objects.update(connection={"token": TOKEN})
+    due.do_all()
+    assert AuditEntry.objects.filter(action="vendor trouble", outcome__startswith="NotConnected").exists()
+    booked.refresh_from_db()
+    assert booked.compare_at is not None
+    assert booked.compare_at > timezone.now() + timedelta(minutes=15)
+
+
+def test_one_bookings_mistake_does_not_keep_the_others_from_being_compared(
+    booked: Booking, practice: Practice, diary: Diary
+) -> None:
+    near = ready(practice, diary, free(diary)[0])
+    confirmation.confirm(near)
+    for booking in (booked, near):
+        change(booking, compare_at=ago(seconds=1))
+    diary.fail("standing", ZeroDivisionError("our own mistake"))
+    with pytest.raises(ExceptionGroup) as raised:
+        drift.compare_due(practice)
+    assert raised.group_contains(ZeroDivisionError)
+    assert diary.count("standing") == 2
+    assert not drift.due().exists()
+
+
+def test_an_appointment_that_ends_as_it_starts_is_not_followed_and_not_asked_about_every_second(
+    booked: Booking, diary: Diary
+) -> None:
+    diary.entries[0].slot = replace(diary.entries[0].slot, end=diary.entries[0].slot.start)
+    change(booked, compare_at=ago(seconds=1))
+    due.do_all()
+    due.do_all()
+    assert diary.count("standing") == 1
+    assert AuditEntry.objects.filter(action="vendor trouble").exists()
+    start = booked.start
+    booked.refresh_from_db()
+    assert (booked.state, booked.start) == ("confirmed", start)

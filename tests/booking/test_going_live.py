@@ -7,6 +7,7 @@ import pytest
 
 from booking import going_live
 from booking.models import Practice
+from tests.booking.journey import hold
 from tests.fake_vendor import AT_NORTH, AT_SOUTH, CHECKUP, FILLING, Diary, slot_at
 from vendors.base import AuthenticationFailed, ProviderChoice, UnexpectedResponse, VendorError, VendorUnavailable
 
@@ -22,7 +23,7 @@ def bookable(practice: Practice) -> bool:
 
 def test_a_practice_where_all_is_well(practice: Practice) -> None:
     found = findings(practice)
-    assert list(found) == ["credentials", "services", "clinics", "providers", "times"]
+    assert list(found) == ["credentials", "services", "clinics", "providers", "times", "online"]
     assert found["credentials"] == (True, "Fake answers")
     assert found["services"] == (True, "2: Check-up, Filling")
     assert found["clinics"] == (True, "2: Norrtull, Söder")
@@ -135,5 +136,41 @@ def test_a_free_time_of_somebody_whom_the_practice_left_out_does_not_count(pract
     practice.services = [{"id": "checkup", "providers": ["bo"]}, {"id": "filling", "hidden": True}]
     diary.times["checkup"] = [slot_at(CHECKUP, "north", "anna", 2, 9)]
     assert not bookable(practice)
+    diary.times["checkup"] = [slot_at(CHECKUP, "north", "bo", 2, 9)]
+    assert bookable(practice)
+
+
+@pytest.mark.parametrize(("online", "how"), [("paused", "is paused"), ("not_yet", "is not open yet")])
+def test_where_online_booking_is_not_open_nobody_can_book(practice: Practice, online: str, how: str) -> None:
+    practice.online = online
+    fine, text = findings(practice)["online"]
+    assert not fine
+    assert how in text
+
+
+@pytest.mark.parametrize("rules", [{"lead_minutes": 10 * 24 * 60}, {"horizon_days": 1}])
+def test_times_that_the_practices_rules_do_not_let_patients_book_do_not_count(
+    practice: Practice, diary: Diary, rules: dict[str, int]
+) -> None:
+    diary.times = {"checkup": [slot_at(CHECKUP, "north", "anna", 2, 9)], "filling": []}
+    assert bookable(practice)
+    practice.rules = rules
+    fine, text = findings(practice)["times"]
+    assert not fine
+    assert "rules" in text
+    practice.services = [{"id": "checkup", "rules": {"lead_minutes": 0, "horizon_days": 30}}]
+    assert bookable(practice)
+
+
+def test_the_only_time_does_not_count_while_another_patient_has_it(practice: Practice, diary: Diary) -> None:
+    only = slot_at(CHECKUP, "north", "anna", 2, 9)
+    diary.times = {"checkup": [only], "filling": []}
+    hold(practice, only)
+    assert findings(practice)["times"][0] is False
+
+
+def test_where_a_provider_must_be_chosen_all_of_them_are_asked_for(practice: Practice, diary: Diary) -> None:
+    must = replace(AT_NORTH, provider_choice=ProviderChoice.REQUIRED)
+    diary.services = [replace(CHECKUP, offers=(must,))]
     diary.times["checkup"] = [slot_at(CHECKUP, "north", "bo", 2, 9)]
     assert bookable(practice)

@@ -8,9 +8,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from booking import confirmation, reconciliation
+from booking import confirmation, due, reconciliation, reports
 from booking.models import AuditEntry, Booking, Practice, State
-from tests.booking.journey import ago, change, entries, hold, ready, states, unknown
+from tests.booking.journey import ago, change, entries, free, hold, ready, states, unknown
 from tests.fake_vendor import Diary, Entry
 from vendors.base import (
     AuthenticationFailed,
@@ -264,6 +264,85 @@ def test_the_worker_goes_on_looking_also_then(practice: Practice, diary: Diary) 
 def test_what_is_settled_needs_nobody(practice: Practice, diary: Diary, state: State) -> None:
     booking = change(ready(practice, diary), state=state, checking_since=ago(hours=5), appointment_id="a1")
     assert not reconciliation.needs_staff(booking)
+
+
+@pytest.mark.parametrize(("minutes", "waits"), [(14, 20), (20, 20 * 60), (40, 40 * 60), (300, 3600), (3000, 3600)])
+def test_a_vendor_that_cannot_be_asked_is_asked_ever_less_often(
+    practice: Practice, diary: Diary, minutes: int, waits: int
+) -> None:
+    booking = sent(unknown(practice, diary, booked=True), minutes=minutes)
+    diary.fail("find", AuthenticationFailed("status 401", status=401))
+    assert not look(booking)
+    booking.refresh_from_db()
+    assert booking.look_at is not None
+    assert waits - 5 < (booking.look_at - timezone.now()).total_seconds() < waits + 5
+
+
+def test_some_days_after_its_time_it_is_staffs_work_alone(practice: Practice, diary: Diary) -> None:
+    booking = change(unknown(practice, diary, booked=True), look_at=ago(seconds=1))
+    change(booking, start=ago(days=3, minutes=30), end=ago(days=3))
+    assert reconciliation.settle_due(practice) == 0
+    assert diary.count("find") == 0
+    change(booking, end=ago(days=2))
+    assert reconciliation.settle_due(practice) == 1
+
+
+def test_a_booking_that_was_sent_over_another_connection_is_not_taken_for_failed(
+    practice: Practice, diary: Diary
+) -> None:
+    booking = unknown(practice, diary, booked=False)
+    Practice.objects.update(connection={**diary.connection(), "branch": "another"}, changed_at=timezone.now())
+    for _look in range(3):
+        change(booking, checking_since=ago(minutes=10), look_at=ago(seconds=1))
+        reconciliation.settle_due(Practice.objects.get())
+    assert states() == ["checking"]
+    assert diary.count("find") == 0
+
+
+# --- The last look at a hold that was sent ---------------------------------------------------------------------------
+
+
+def over(practice: Practice, diary: Diary, **length: float) -> Booking:
+    """A hold that ran out so long ago, after the vendor was sent it and said that nothing happened."""
+    return change(ready(practice, diary), sent_before=True, held_until=ago(**length))
+
+
+def test_a_vendor_that_refuses_our_key_is_not_asked_every_second_about_a_hold(practice: Practice, diary: Diary) -> None:
+    booking = over(practice, diary, seconds=1)
+    diary.fail("find", AuthenticationFailed("status 401", status=401), times=9)
+    for _second in range(3):
+        due.do_all()
+    assert diary.count("find") == 1
+    assert states() == ["held"]
+    change(booking, look_at=ago(seconds=1))
+    due.do_all()
+    assert diary.count("find") == 2
+
+
+def test_a_hold_that_the_vendor_was_never_asked_about_ends_with_that_said(practice: Practice, diary: Diary) -> None:
+    booking = over(practice, diary, minutes=16)
+    diary.fail("find", VendorUnavailable("down"))
+    reconciliation.last_looks(practice)
+    assert states() == ["expired"]
+    assert entries(booking)[-1] == ("worker", "booking expired", "the vendor could not be asked whether it has it")
+    assert reports.find(practice, ago(days=1)).by_hand == [[booking.reference, "unknown"]]
+
+
+def test_a_hold_that_the_vendor_does_not_have_ends_as_any_other(practice: Practice, diary: Diary) -> None:
+    booking = over(practice, diary, minutes=16)
+    reconciliation.last_looks(practice)
+    assert entries(booking)[-1] == ("worker", "booking expired", "")
+    assert reports.find(practice, ago(days=1)).by_hand == []
+
+
+def test_one_holds_mistake_does_not_keep_the_others_from_their_last_look(practice: Practice, diary: Diary) -> None:
+    over(practice, diary, seconds=9)
+    change(ready(practice, diary, free(diary, "bo")[0]), sent_before=True, held_until=ago(seconds=1))
+    diary.fail("find", ZeroDivisionError("our own mistake"))
+    with pytest.raises(ExceptionGroup):
+        reconciliation.last_looks(practice)
+    assert sorted(states()) == ["expired", "held"]
+    assert not reconciliation.last_looks_due().exists()
 
 
 # --- Two entries for one booking -------------------------------------------------------------------------------------

@@ -1,5 +1,10 @@
 """booking/tasks.py, due.py and emails.py: each letter goes out once, with the change that causes it or not at all."""
 
+import logging
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from email.message import Message
 
@@ -11,8 +16,8 @@ from django.tasks import TaskResultStatus
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from booking import confirmation, due, lifecycle, practices, tasks
-from booking.models import Booking, Letter, Practice, State
+from booking import confirmation, due, emails, lifecycle, practices, tasks
+from booking.models import AuditEntry, Booking, Letter, Practice, State
 from vendors.sandbox.opus import OpusSandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -141,3 +146,82 @@ def test_a_patient_who_was_told_of_a_check_is_told_that_it_failed(booking):
     lifecycle.move(booking, State.CHECKING, State.FAILED, actor="worker", letter="not_booked")
     due.do_all()
     assert "ABC-2345" in part(letter(), "text/plain")
+
+
+# --- Booked, and then not --------------------------------------------------------------------------------------------
+
+
+def test_a_letter_that_comes_late_does_not_say_booked_of_what_was_cancelled_meanwhile(booking):
+    confirmation.settled(booking, "17", actor="worker")
+    lifecycle.move(booking, State.CONFIRMED, State.CANCELLED, actor="worker", letter="cancelled")
+    due.do_all()
+    assert letter()["Subject"].startswith("Avbokad")
+
+
+def test_every_letter_is_true_of_one_state():
+    assert emails.TRUE_WHILE.keys() == emails.LETTERS.keys()
+
+
+# --- A refused address -----------------------------------------------------------------------------------------------
+
+
+class RefusingServer(socketserver.StreamRequestHandler):
+    """Speaks SMTP, and knows none of the addressees."""
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 here\r\n")
+        for line in self.rfile:
+            command = line[:4].upper()
+            if command == b"RCPT":
+                self.wfile.write(b"550 no such mailbox: " + line[8:].strip() + b"\r\n")
+            elif command == b"QUIT":
+                self.wfile.write(b"221 bye\r\n")
+                return
+            else:
+                self.wfile.write(b"250 well\r\n")
+
+
+@contextmanager
+def refusing(settings) -> Iterator[None]:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), RefusingServer) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01]).start()
+        options = {"host": "127.0.0.1", "port": server.server_address[1], "timeout": 5}
+        smtp = {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}
+        settings.MAILERS = {"default": smtp}
+        yield
+        server.shutdown()
+
+
+def try_until_given_up() -> None:
+    for _try in range(len(tasks.AGAIN_AFTER) + 1):
+        DBTaskResult.objects.filter(status=TaskResultStatus.READY).update(run_after=timezone.now())
+        due.do_all()
+    assert not DBTaskResult.objects.filter(status=TaskResultStatus.READY).exists()
+
+
+def test_an_address_that_is_refused_stands_in_no_table_and_in_no_log_line(booking, settings, caplog):
+    caplog.set_level(logging.DEBUG)
+    confirmation.settled(booking, "17", actor="worker")
+    with refusing(settings):
+        try_until_given_up()
+    failed = DBTaskResult.objects.get(status=TaskResultStatus.FAILED)
+    assert failed.exception_class_path == "booking.tasks.NotSent"
+    assert "SMTPRecipientsRefused" in failed.traceback
+    written = [*map(str, DBTaskResult.objects.values_list()), *map(str, AuditEntry.objects.values_list())]
+    logged = [logging.Formatter().format(record) for record in caplog.records]
+    assert len(logged) > len(tasks.AGAIN_AFTER)
+    assert not [text for text in (*written, *logged) if "asa@example.com" in text]
+    entry = AuditEntry.objects.get(action="letter not sent")
+    assert (entry.reference, entry.outcome) == ("ABC-2345", "confirmed: SMTPRecipientsRefused")
+
+
+def test_an_address_that_cannot_even_be_written_into_a_letter_stands_nowhere_either(booking, caplog):
+    Booking.objects.filter(pk=booking.pk).update(details={"email": "asa@example.com\nBcc: other@example.com"})
+    booking.refresh_from_db()
+    confirmation.settled(booking, "17", actor="worker")
+    due.do_all()
+    failed = DBTaskResult.objects.get()  # at once: it will not be better later
+    assert failed.status == TaskResultStatus.FAILED
+    assert "asa@example.com" not in failed.traceback + caplog.text
+    assert mail.outbox == []
+    assert AuditEntry.objects.filter(action="letter not sent").count() == 1
