@@ -205,7 +205,7 @@ class PracticeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def connected(self, request: HttpRequest) -> HttpResponse:
         """Back from there, with the code or without."""
         kept = request.session.pop(CONSENT, None)
-        if not kept or not secrets.compare_digest(kept["state"], request.GET.get("state", "")):
+        if not kept or not secrets.compare_digest(kept["state"].encode(), request.GET.get("state", "").encode()):
             self.message_user(request, _("This answer belongs to no question of yours. Start again."), messages.ERROR)
             return redirect("admin:booking_practice_changelist")
         asked = consent.Asked(**kept)

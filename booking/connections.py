@@ -3,8 +3,10 @@
 Nothing else reads a key of `Practice.connection`.
 """
 
+import hashlib
+import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import MISSING, dataclass, fields
@@ -186,6 +188,62 @@ class DatabaseStore:
         )
         release_connection()
         return leased == 1
+
+
+def forget(practice: Practice, changed: Iterable[str]) -> None:
+    """After these settings were changed: what was read by the old connection is read anew."""
+    changed = set(changed)
+    if not any(name == "vendor" or name.startswith("connection") for name in changed):
+        return
+    old = practice.memories.all()
+    lasting = () if "vendor" in changed else (*VENDORS[practice.vendor].lasting, SUPERSEDED)
+    for beginning in lasting:
+        old = old.exclude(name__startswith=beginning)
+    old.delete()
+
+
+# --- What the owner's consent gave -----------------------------------------------------------------------------------
+
+
+SUPERSEDED = "superseded"
+"""Digests of the secrets that consent replaced: a file that still holds one of them is older than the consent."""
+FOR_GOOD = 10 * 365 * 24 * 3600
+
+
+def consented(practice: Practice, connection: dict[str, Any]) -> None:
+    """The connection as the owner's consent made it. What it replaces is never used again."""
+    old = (_superseded(practice) or set()) | _digests(practice.vendor, practice.connection)
+    left = old - _digests(practice.vendor, connection)
+    DatabaseStore(practice).put(SUPERSEDED, json.dumps(sorted(left)), FOR_GOOD)
+    practice.connection = connection
+
+
+def with_consent(practice: Practice, vendor: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The connection that a file gives, with what consent has filled in for the same credentials.
+
+    A file that brings other credentials, or a secret which is neither the consent's nor one it replaced, counts whole.
+    """
+    texts = {f.name for f in connection_fields(vendor) if issubclass(f.type, str)}  # ids are often typed without quotes
+    given = {key: str(value) if key in texts else value for key, value in given.items() if value != ""}
+    superseded = _superseded(practice) if practice.pk and practice.vendor == vendor else None
+    if superseded is None or not _digests(vendor, given) <= superseded:
+        return given
+    granted = VENDORS[vendor].granted
+    ours = {f.name for f in connection_fields(vendor) if f.secret} - set(granted)
+    if any(given.get(name) != practice.connection.get(name) for name in ours):
+        return given
+    return given | {name: practice.connection[name] for name in granted if practice.connection.get(name)}
+
+
+def _superseded(practice: Practice) -> set[str] | None:
+    """None: nobody ever consented."""
+    row = practice.memories.filter(name=SUPERSEDED).first()
+    return None if row is None else set(json.loads(row.value))
+
+
+def _digests(vendor: str, connection: Mapping[str, Any]) -> set[str]:
+    secret = {f.name for f in connection_fields(vendor) if f.secret} & set(VENDORS[vendor].granted)
+    return {hashlib.sha256(str(connection[name]).encode()).hexdigest() for name in secret if connection.get(name)}
 
 
 # --- A connection's fields, from the vendor's own dataclass ----------------------------------------------------------

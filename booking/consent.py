@@ -42,7 +42,7 @@ def finish(practice: Practice, asked: Asked, code: str, redirect_uri: str, *, ac
     vendor = connections.vendor_for(practice, budget=SECONDS)
     connection = values_of(vendor.connected(code, asked.verifier, redirect_uri))
     changed = practices.changes(practice, {"connection": connection})
-    practice.connection = connection
+    connections.consented(practice, connection)
     practices.save(practice, actor=actor, changed=changed or ["connection"])
 
 

@@ -14,10 +14,11 @@ from django.conf.locale import LANG_INFO
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator, validate_email
 from django.db import transaction
+from django.db.models import Model
 
-from booking import audit, look, rules, sql
+from booking import audit, connections, look, rules, sql
 from booking.connections import Fault, read_connection
-from booking.models import Online, Practice
+from booking.models import Booking, Online, Practice
 from vendors import VENDORS
 
 RESERVED_SLUGS = {"admin", "static", "healthz", "readyz", "embed", "media", "api"}
@@ -56,18 +57,32 @@ def origin_problem(origin: Any) -> str:
     return ""
 
 
-def _text(limit: int) -> Any:
-    def check(value: Any) -> str:
-        if not isinstance(value, str) or not value.strip():
-            return "must be text"
-        return f"is longer than {limit} characters" if len(value) > limit else ""
+ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters, ends of lines and halves of characters."""
 
-    return check
+
+def text_problem(value: Any, longest: int = 0, *, lines: bool = False) -> str:
+    """Why this cannot be kept, or stand in the head of a mail; empty where it can. `lines`: there may be several."""
+    if not isinstance(value, str) or not value.strip():
+        return "must be text"
+    if ODD.search(re.sub(r"[\t\r\n]", "", value) if lines else value):
+        return "must hold no control characters" if lines else "must hold no line breaks or other control characters"
+    return f"is longer than {longest} characters" if longest and len(value) > longest else ""
+
+
+def longest(model: type[Model], name: str) -> int:
+    """Characters that this field of the model holds."""
+    return int(getattr(model._meta.get_field(name), "max_length"))  # noqa: B009  not every kind of field has one
+
+
+def _text(name: str) -> Any:
+    return lambda value: text_problem(value, longest(Practice, name))
 
 
 def slug_problem(value: Any) -> str:
-    if not isinstance(value, str) or not SLUG.fullmatch(value) or len(value) > 50:
-        return f"{value!r} must be at most 50 small letters and digits, with single hyphens between"
+    most = longest(Practice, "slug")
+    if not isinstance(value, str) or not SLUG.fullmatch(value) or len(value) > most:
+        return f"{value!r} must be at most {most} small letters and digits, with single hyphens between"
     return f'"{value}" is reserved' if value in RESERVED_SLUGS else ""
 
 
@@ -100,15 +115,18 @@ def _email_problem(value: Any) -> str:
         validate_email(value if isinstance(value, str) else "")
     except ValidationError:
         return f"{value!r} is not an e-mail address"
-    return ""
+    return text_problem(value, longest(Practice, "email"))
 
 
-def _url_problem(value: Any) -> str:
-    try:
-        URLValidator(["https", "http"])(value)
-    except ValidationError:
-        return f"{value!r} is not an address like https://…"
-    return ""
+def _url(name: str) -> Any:
+    def check(value: Any) -> str:
+        try:
+            URLValidator(["https", "http"])(value)
+        except ValidationError:
+            return f"{value!r} is not an address like https://…"
+        return text_problem(value, longest(Practice, name))
+
+    return check
 
 
 def _logo_problem(value: Any) -> str:
@@ -129,16 +147,16 @@ def _vendor_problem(value: Any) -> str:
 
 CHECKS: dict[str, Any] = {
     "slug": slug_problem,
-    "name": _text(200),
+    "name": _text("name"),
     "vendor": _vendor_problem,
     "timezone": timezone_problem,
     "languages": languages_problem,
     "embed_origins": _origins_problem,
-    "phone": _text(50),
+    "phone": _text("phone"),
     "email": _email_problem,
-    "privacy_url": _url_problem,
-    "hours_url": _url_problem,
-    "directions_url": _url_problem,
+    "privacy_url": _url("privacy_url"),
+    "hours_url": _url("hours_url"),
+    "directions_url": _url("directions_url"),
     "colour": look.colour_problem,
     "logo": _logo_problem,
     "online": _online_problem,
@@ -170,7 +188,7 @@ def read_service(row: Mapping[str, Any]) -> tuple[ServiceSettings, list[Fault]]:
     values: dict[str, Any] = {"id": ""}
     for key, value in row.items():
         if key == "id":
-            if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+            if not _is_id(value, "service_id"):
                 faults.append(Fault("id", "must be the vendor's id"))
             values["id"] = str(value)
         elif key in ("name", "description"):
@@ -178,8 +196,12 @@ def read_service(row: Mapping[str, Any]) -> tuple[ServiceSettings, list[Fault]]:
                 faults.append(Fault(key, 'must be texts by language, like { sv = "…", en = "…" }'))
             else:
                 values[key] = dict(value)
+                most = longest(Booking, "service_name") if key == "name" else 0
+                problems = {k: text_problem(v, most, lines=key == "description") for k, v in value.items() if v}
+                faults += [Fault(f"{key}.{language}", problem) for language, problem in problems.items() if problem]
         elif key in ("clinics", "providers"):
-            if not isinstance(value, list) or not all(isinstance(v, str | int) for v in value):
+            place = "clinic_id" if key == "clinics" else "provider_id"
+            if not isinstance(value, list) or not all(_is_id(v, place) for v in value):
                 faults.append(Fault(key, "must be a list of the vendor's ids"))
             else:
                 values[key] = tuple(str(v) for v in value)
@@ -195,6 +217,12 @@ def read_service(row: Mapping[str, Any]) -> tuple[ServiceSettings, list[Fault]]:
     return ServiceSettings(**values), faults
 
 
+def _is_id(value: Any, place: str) -> bool:
+    """Whether it may be the vendor's id: text, or a number as ids are often typed."""
+    number = isinstance(value, int) and not isinstance(value, bool)
+    return not text_problem(str(value) if number else value, longest(Booking, place))
+
+
 def faults_in(table: Mapping[str, Any]) -> list[Fault]:
     """What is wrong with one `[[practice]]` table."""
     known = {*CHECKS, "connection", "service", "clinic", "rules"}
@@ -206,6 +234,9 @@ def faults_in(table: Mapping[str, Any]) -> list[Fault]:
         faults.append(Fault("connection", "must be a table"))
     elif "connection" in table and not _vendor_problem(table.get("vendor")):
         faults += read_connection(table["vendor"], connection)[1]
+    if isinstance(connection, dict):
+        problems = {key: text_problem(value) for key, value in connection.items() if isinstance(value, str) and value}
+        faults += [Fault(f"connection.{key}", problem) for key, problem in problems.items() if problem]
     faults += _clinic_faults(table)
     faults += rules.read(table.get("rules", {}))
     services = table.get("service", [])
@@ -230,9 +261,8 @@ def _clinic_faults(table: Mapping[str, Any]) -> list[Fault]:
     if not isinstance(clinic, dict):
         return [Fault("clinic", "must be a table: [practice.clinic]")]
     faults = [Fault(f"clinic.{key}", "unknown key") for key in clinic if key not in ("name", "address")]
-    return faults + [
-        Fault(f"clinic.{key}", problem) for key in ("name", "address") if (problem := _text(200)(clinic.get(key)))
-    ]
+    problems = {key: text_problem(clinic.get(key), longest(Booking, f"clinic_{key}")) for key in ("name", "address")}
+    return faults + [Fault(f"clinic.{key}", problem) for key, problem in problems.items() if problem]
 
 
 def by_slug(slug: str) -> Practice | None:
@@ -332,7 +362,7 @@ def _save(table: Mapping[str, Any], actor: str) -> str:
         "colour": table.get("colour", ""),
         "logo": table.get("logo", b""),
         "online": table.get("online", practice.online),  # staff may have paused it: only a file that says so opens it
-        "connection": {key: value for key, value in table["connection"].items() if value != ""},
+        "connection": connections.with_consent(practice, table["vendor"], table["connection"]),
         "clinic": dict(table.get("clinic", {})),
         "rules": dict(table.get("rules", {})),
         "services": [{**row, "id": str(row["id"])} for row in table.get("service", [])],
@@ -369,6 +399,5 @@ def save(practice: Practice, *, actor: str, changed: Iterable[str]) -> None:
             audit.write(actor, "practice created", practice=practice.slug)
         else:
             practice.snapshots.all().delete()
-            if any(name == "vendor" or name.startswith("connection.") for name in changed):
-                practice.memories.all().delete()
+            connections.forget(practice, changed)
             audit.write(actor, "practice changed", practice=practice.slug, outcome=", ".join(changed))
