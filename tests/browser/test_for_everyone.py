@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import NARROW, Visit
 from tests.browser.product import UNREACHABLE
-from tests.browser.visitor import ON, SERVICES, TIME, Visitor
+from tests.browser.visitor import ON, SERVICES, TIME, Visitor, expect_url
 from vendors.sandbox import opus, qmatic
 
 BOTH_WAYS = pytest.mark.parametrize("javascript", [True, False], ids=["js", "no-js"])
@@ -117,6 +117,7 @@ def test_an_empty_form_comes_back_with_what_is_missing(visit: Visit, javascript:
     patient.hold()
     patient.go_on()
     summary = patient.see(".errors[role=alert]")
+    patient.page.wait_for_load_state()
     if javascript:
         assert patient.gets_focus(".errors")
     wrong = patient.view.locator("[aria-invalid=true]").all()
@@ -127,7 +128,7 @@ def test_an_empty_form_comes_back_with_what_is_missing(visit: Visit, javascript:
         assert any(texts)
     first = wrong[0].get_attribute("id")
     summary.locator("a").first.click()
-    assert patient.view.url.endswith(f"#{first}")
+    expect_url(patient.view, lambda url: url.endswith(f"#{first}"))
     patient.fill_and_go_on()
     assert patient.book()
     assert patient.booked() == 1
@@ -140,6 +141,7 @@ def test_one_mistake_keeps_all_the_rest(visit: Visit) -> None:
     patient.fill(email="nobody at mail")
     patient.go_on()
     patient.see(".errors")
+    patient.page.wait_for_load_state()
     [wrong] = patient.view.locator("[aria-invalid=true]").all()
     assert wrong.get_attribute("name") == "email"
     assert wrong.input_value() == "nobody at mail"
@@ -170,11 +172,12 @@ def test_a_patient_books_with_the_keyboard_alone(visit: Visit) -> None:
         patient.tab_to(f'a[data-{what}]:not([data-{what}="any"])')
         assert patient.gets_focus(":focus-visible")
         keyboard.press("Enter")
-        patient.see("#main h1")
         expect(patient.view.locator(f"a[data-{what}]")).to_have_count(0)
-    patient.tab_to(TIME)
+        expect(patient.see("#main h1")).to_be_focused()
+    patient.tab_to(f'{TIME}[value="{patient.times()[0]}"]', at_most=60)
     keyboard.press("Enter")
     patient.expect_step("details")
+    expect(patient.see("#main h1")).to_be_focused()
     details = patient.patient.details("opus")
     for name in patient.fields():
         patient.tab_to(f'[name="{name}"]', at_most=20)
@@ -182,6 +185,7 @@ def test_a_patient_books_with_the_keyboard_alone(visit: Visit) -> None:
     patient.tab_to(ON)
     keyboard.press("Enter")
     patient.expect_step("confirm")
+    expect(patient.see("#main h1")).to_be_focused()
     patient.tab_to(ON)
     keyboard.press("Enter")
     patient.expect_state("confirmed")

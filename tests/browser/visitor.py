@@ -102,8 +102,9 @@ class Visitor:
         return "taken" if self.view.locator(".nearest").count() else step_of(self.view.url)
 
     def expect_step(self, *steps: str) -> str:
-        """Waits until the page is one of these steps, and says which."""
+        """Waits until the page is one of these steps and has come whole, and says which."""
         expect_url(self.view, lambda url: step_of(url) in steps)
+        self._whole_page()
         return step_of(self.view.url)
 
     def heading(self) -> str:
@@ -152,6 +153,7 @@ class Visitor:
         for _ in range(6):
             open_choice = self.view.locator(", ".join([TIME, *(f"a[data-{what}]" for what in CHOICES)]))
             expect(open_choice.first).to_be_visible()
+            self._whole_page()
             what = next((what for what in CHOICES if self.view.locator(f"a[data-{what}]").count()), None)
             look_at_each(self)
             if what is None:
@@ -198,8 +200,8 @@ class Visitor:
         return [box.get_attribute("name") or "" for box in shown]
 
     def _whole_page(self) -> None:
-        """The end of the page is there, and so is what comes before it."""
-        self.view.locator("body > footer").wait_for(state="attached")
+        """The last element of the page is there, and so is what comes before it."""
+        self.view.locator("body > #said").wait_for(state="attached")
 
     def field(self, name: str) -> Locator:
         return self.view.locator(f'#main [name="{name}"]')

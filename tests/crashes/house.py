@@ -26,7 +26,7 @@ from tests.races.crowd import Client
 from vendors.sandbox import SANDBOXES
 from vendors.sandbox.base import Sandbox
 
-HOLD_SECONDS = 45
+HOLD_SECONDS = 90
 """A hold that nobody goes on with ends while the other cases are still going on."""
 WEB = "booking.wsgi"
 

@@ -9,7 +9,16 @@ from tests.browser.conftest import Profile, Visit
 from tests.browser.embedder import Embedder
 from tests.browser.test_without_cookies import ALL_BLOCKED, OTHER_SITES_BLOCKED
 from tests.browser.visitor import Visitor
-from tests.embed.website import expect_that, go_in, inside, lines, noticed, told
+from tests.embed.website import (
+    expect_heard,
+    expect_that,
+    go_in,
+    has_no_inner_scrollbar,
+    inside,
+    lines,
+    noticed,
+    told,
+)
 
 WITHOUT_STORAGE = """for (const name of ["sessionStorage", "localStorage"]) {
   Object.defineProperty(window, name, { get() { throw new DOMException("refused", "SecurityError"); } });
@@ -55,6 +64,7 @@ def test_a_patient_books(visit: Visit, profile: Profile, clinic: Embedder, brows
     assert patient.book()
     assert patient.booked() == 1
     if mode != "link":
+        expect_that(patient.page, lambda: noticed(patient.page, "confirmed"))
         [said] = noticed(patient.page, "confirmed")
         assert said["service"] == "1"
 
@@ -97,7 +107,7 @@ def test_without_scripts_a_plain_frame_offers_a_new_tab(visit: Visit, clinic: Em
     expect(link).to_be_visible()
     with patient.context.expect_page() as opened:
         link.click()
-    assert opened.value.url == frame.url
+    opened.value.wait_for_url(frame.url)
     assert "service=1" in opened.value.url
 
 
@@ -146,6 +156,8 @@ def test_two_practices_on_one_page_do_not_mix(visit: Visit, clinic: Embedder) ->
     inside(patient, 1)
     one, other = sorted(patient.page.frames[1:], key=lambda frame: "norrmalm" not in frame.url)
     tall = patient.page.locator("iframe").nth(1)
+    expect_that(patient.page, lambda: (tall.bounding_box() or {}).get("height") not in (None, 640))
+    expect_that(patient.page, lambda: has_no_inner_scrollbar(other))
     before = tall.bounding_box()
     patient.view = one
     patient.go_to_times()
@@ -161,13 +173,20 @@ def test_two_practices_on_one_page_do_not_mix(visit: Visit, clinic: Embedder) ->
         "[...document.querySelectorAll('iframe')].map(frame => frame.parentElement.dataset.practice)"
     )
     assert len(set(steps)) == 2
+    expect_that(patient.page, lambda: noticed(patient.page, "confirmed"))
     assert len(noticed(patient.page, "confirmed")) == 1
 
 
 def test_what_the_website_is_told_names_no_person_and_no_time(visit: Visit, clinic: Embedder) -> None:
     patient = visit("opus")
     start(patient, clinic, "inline")
-    assert patient.book_all_the_way()
+    patient.go_to_times(look_at_each=expect_heard)
+    patient.hold()
+    expect_heard(patient)
+    patient.fill_and_go_on()
+    expect_heard(patient)
+    assert patient.book()
+    expect_that(patient.page, lambda: noticed(patient.page, "confirmed"))
     messages = told(patient.page)
     shapes = {"ready": set(), "height": {"height"}, "step": {"name"}, "confirmed": {"service", "clinic", "provider"}}
     assert {message["type"] for message in messages} == set(shapes)
@@ -183,6 +202,7 @@ def test_a_booking_is_told_once_also_if_its_page_is_loaded_again(visit: Visit, c
     patient = visit("opus")
     start(patient, clinic, "inline")
     assert patient.book_all_the_way()
+    expect_that(patient.page, lambda: told(patient.page, "confirmed"))
     inside(patient).evaluate("location.reload()")
     expect_that(
         patient.page,
@@ -199,6 +219,8 @@ def test_after_the_website_is_loaded_again_the_time_that_is_still_kept_is_offere
     patient.go_to_times()
     patient.hold()
     held = inside(patient).url
+    kept = "Object.keys(sessionStorage).some((key) => key.startsWith('held '))"
+    expect_that(patient.page, lambda: inside(patient).evaluate(kept))
     patient.page.reload()
     inside(patient)
     patient.see("main > .notice a").click()
@@ -206,6 +228,7 @@ def test_after_the_website_is_loaded_again_the_time_that_is_still_kept_is_offere
     assert patient.view.url == held
     patient.fill_and_go_on()
     assert patient.book()
+    expect_that(patient.page, lambda: not inside(patient).evaluate(kept))
     patient.page.reload()
     inside(patient)
     expect(patient.view.locator("main > .notice")).to_have_count(0)

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.embedder import Embedder
-from tests.embed.website import booking_frames, expect_that, go_in, inside, lines, told
+from tests.embed.website import booking_frames, expect_heard, expect_that, go_in, inside, lines, told
 
 SECURE = "https://www.clinic.example/"
 """On the list too; the same over http is not. The tests answer for both, in the browser."""
@@ -114,6 +114,8 @@ def test_the_page_takes_nothing_from_the_website(visit: Visit, clinic: Embedder)
     patient = visit("opus")
     go_in(patient, clinic, lines(patient.product))
     frame = inside(patient)
+    frame.wait_for_load_state()
+    expect_heard(patient)
     before = frame.content()
     patient.page.evaluate("""() => { for (const type of ["height", "step", "confirmed", "close", "ready"]) {
         frames[0].postMessage({ v: 1, type, name: "x", href: "javascript:alert(1)" }, "*"); } }""")

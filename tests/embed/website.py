@@ -48,7 +48,7 @@ def inside(patient: Visitor, number: int = 0) -> Frame:
     """The booking page in the website, once it is there. The patient goes on in it."""
     expect_that(patient.page, lambda: len(booking_frames(patient)) > number)
     frame = booking_frames(patient)[number]
-    frame.locator("body > footer").wait_for(state="attached")
+    frame.locator("body > #said").wait_for(state="attached")  # the last element of every page
     patient.view = frame
     return frame
 
@@ -67,6 +67,11 @@ def noticed(page: Page, kind: str) -> list[dict[str, str]]:
     """The details of the DOM events of that kind."""
     events = json.loads(page.evaluate("JSON.stringify(window.noticed)"))
     return [event[kind] for event in events if kind in event]
+
+
+def expect_heard(patient: Visitor) -> None:
+    """Waits until the website was told of the page that stands in it: its script has run."""
+    expect_that(patient.page, lambda: [said["name"] for said in told(patient.page, "step")][-1:] == [patient.step])
 
 
 def expect_that(page: Page, holds: Callable[[], object], seconds: float = 10) -> None:

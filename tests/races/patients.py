@@ -11,6 +11,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import django
@@ -19,6 +20,7 @@ django.setup()
 logging.disable(logging.INFO)
 
 from django.db import connection  # noqa: E402
+from django.utils import timezone  # noqa: E402
 
 from booking import catalogue, connections, holds  # noqa: E402
 from booking.circuits import DatabaseBreaker  # noqa: E402
@@ -43,7 +45,8 @@ def times(task: dict[str, Any]) -> list[dict[str, Any]]:
     practice = Practice.objects.get(slug=task["practice"])
     where = catalogue.position(practice, "en", Choice(**task["choice"]))
     week = catalogue.week(practice, "en", where)
-    slots = [time.slot for day in week.days for time in day.times]
+    soon = timezone.now() + timedelta(minutes=10)  # what begins sooner may have begun when it is raced for
+    slots = [time.slot for day in week.days for time in day.times if time.start > soon]
     return [{"id": s.id, "start": s.start.isoformat(), "end": s.end.isoformat(), "places": s.places} for s in slots]
 
 

@@ -3,6 +3,7 @@
 With the guard taken out more of them do, so these races are races.
 """
 
+import contextlib
 import itertools
 from collections import Counter
 from datetime import datetime
@@ -72,10 +73,12 @@ def test_of_those_who_want_overlapping_times_of_one_provider_one_gets_theirs(
 @on_postgres_only
 def test_without_the_lock_overlapping_times_are_both_held(product: Product, crowd: Crowd, patients: int) -> None:
     times, pairs = free(crowd), []
-    for _ in range(RACES):
-        one, other = overlapping(times)
-        times = times[times.index(other) + 1 :]
-        pairs.append([one["id"], other["id"]])
+    with contextlib.suppress(StopIteration):  # what is left of a week may have fewer
+        for _ in range(RACES):
+            one, other = overlapping(times)
+            times = times[times.index(other) + 1 :]
+            pairs.append([one["id"], other["id"]])
+    assert pairs
     assert more_than(1, crowd, NORRMALM, ANNA, pairs, patients)
 
 
@@ -151,7 +154,7 @@ def test_all_browsers_after_one_time_then_ten_clicks_to_book_it(
     product: Product, vendor: str, choice: Choice, patients: int
 ) -> None:
     clients = [Client(product) for _ in range(patients)]
-    slot = clients[0].times(vendor, choice)[0]
+    slot = clients[0].times(vendor, choice)[-1]
     answers = at_once([partial(client.hold, vendor, choice, slot) for client in clients])
     ends = Counter(answer.status_code for answer in answers)
     assert ends[303] == 1
