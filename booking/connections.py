@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import MISSING, dataclass, fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -135,20 +135,31 @@ class DatabaseTurns:
                 if wait >= left:
                     return False
                 mine = not self.background or wait == 0
+                granted_at = max(turn.free_at, now)
                 if mine:
-                    turn.free_at = max(turn.free_at, now) + length
+                    turn.free_at = granted_at + length
                     turn.save()
             release_connection()
             time.sleep(wait)
-            if mine:
+            if mine and (wait == 0 or not self._paused_beyond(granted_at)):
                 return True
 
     def pause(self, seconds: float) -> None:
         until = timezone.now() + timedelta(seconds=seconds)
-        _turn, new = Turn.objects.get_or_create(practice=self.practice, defaults={"free_at": until})
-        if not new:  # a longer pause, and turns that are reserved already, stand
-            Turn.objects.filter(practice=self.practice, free_at__lt=until).update(free_at=until)
+        with transaction.atomic():
+            turn, _new = Turn.objects.select_for_update().get_or_create(
+                practice=self.practice, defaults={"free_at": until}
+            )
+            turn.free_at = max(turn.free_at, until)
+            turn.paused_until = max(turn.paused_until or until, until)
+            turn.save()
         release_connection()
+
+    def _paused_beyond(self, turn: datetime) -> bool:
+        """Whether the vendor asked for quiet while this call waited for its turn."""
+        paused = Turn.objects.filter(practice=self.practice, paused_until__gt=turn).exists()
+        release_connection()
+        return paused
 
 
 @dataclass(slots=True)

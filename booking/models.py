@@ -267,6 +267,8 @@ class Turn(models.Model):
 
     practice = models.OneToOneField(Practice, on_delete=models.CASCADE, related_name="turn", primary_key=True)
     free_at = models.DateTimeField()
+    paused_until = models.DateTimeField(null=True)
+    """Until when the vendor asked for quiet: who had a turn before that queues again."""
 
 
 class Circuit(models.Model):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -565,6 +566,18 @@ def test_after_a_pause_nobody_has_a_turn(practice: Practice) -> None:
     turns = DatabaseTurns(practice, background=False)
     turns.pause(60)
     assert not turns.wait(0.01, time.monotonic() + 1)
+
+
+def test_who_waits_already_when_a_pause_begins_waits_for_its_end(practice: Practice) -> None:
+    turns = DatabaseTurns(practice, background=False)
+    began = time.monotonic()
+    assert turns.wait(1.0, began + 20)
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(turns.wait, 1.0, began + 20)
+        time.sleep(0.3)
+        turns.pause(2.5)
+        assert waiting.result()
+    assert time.monotonic() - began >= 2.7
 
 
 def test_the_vendors_in_memory_are_only_lent() -> None:

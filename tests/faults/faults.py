@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from vendors.http import WRITE_MARGIN
 from vendors.sandbox import base
 from vendors.sandbox.base import Reply, Sandbox
 
@@ -132,4 +133,5 @@ READ_FAULTS = [
 
 def until_the_vendor_is_done(since: float) -> None:
     """It may still be writing down what we stopped waiting for."""
-    time.sleep(max(since + LATE + 0.4 - time.monotonic(), 0))
+    sent_by = since + BUDGET - WRITE_MARGIN  # later, nothing is sent any more
+    time.sleep(max(sent_by + LATE + 0.4 - time.monotonic(), 0))
