@@ -117,7 +117,12 @@ def _held_already(before: BookingToken, held: str, slot_id: str, service_id: str
 
 
 def release(booking: Booking, *, because: str = "", keep_details: bool = True) -> bool:
-    """Give a held time back, at the vendor too where it can. What was typed is kept a while, for the next choice."""
+    """Give a held time back, at the vendor too where it can. What was typed is kept a while, for the next choice.
+
+    One that was sent to the vendor, which said that nothing happened, only ends: `reconciliation.last_looks` asks.
+    """
+    if booking.sent_before:
+        return _end(booking, because)
     changes: dict[str, Any] = {} if keep_details else {"details": {}}
     released = lifecycle.move(booking, State.HELD, State.RELEASED, actor=audit.PATIENT, outcome=because, **changes)
     if released and booking.reservation_id:
@@ -128,6 +133,18 @@ def release(booking: Booking, *, because: str = "", keep_details: bool = True) -
                 Booking.objects.filter(pk=booking.pk).update(reserved_until=None)
                 catalogue.forget_times(booking.practice, booking.service_id)
     return released
+
+
+def _end(booking: Booking, because: str) -> bool:
+    now = timezone.now()
+    held = Booking.objects.filter(pk=booking.pk, state=State.HELD, held_until__gt=now)
+    with transaction.atomic():
+        ended = held.update(held_until=now, look_at=None)
+        if ended:
+            slug, reference = booking.practice.slug, booking.reference
+            audit.write(audit.PATIENT, "hold ended", practice=slug, reference=reference, outcome=because)
+    booking.refresh_from_db(fields=["state", "held_until"])
+    return bool(ended)
 
 
 def can_be_extended(booking: Booking) -> bool:

@@ -18,6 +18,9 @@ from booking.steps import Choice, Position, Step
 from booking.views.choose import around, choice_of, go, language_of, see_other, text_of, wishes_context
 from vendors.base import InvalidPatient, OutcomeUnknown, Slot, SlotTaken, VendorError
 
+UNSENT = (State.HELD, State.EXPIRED, State.RELEASED)
+"""What is typed for these is kept, be it for another time: a page that was left open knows of no newer choice."""
+
 
 @patient_form
 @require_POST
@@ -45,15 +48,15 @@ def details(request: PatientRequest, practice: Practice, token: str) -> HttpResp
     language = language_of(request)
     if request.method == "POST":
         form = DetailsForm(practice, booking.questions, request.POST)
-        if form.is_valid() and booking.state in (State.HELD, State.EXPIRED):
+        if form.is_valid() and booking.state in UNSENT:
             remembered = _remember(booking, form.details())
             if not remembered:
                 return see_other(_at("booking", practice, language, token))
             token = remembered
-            if _has_ended(booking):
+            if _has_ended(booking) or booking.state == State.RELEASED:
                 return see_other(_back_to_times(practice, language, booking, token, ended="1"))
             return see_other(_at("confirm", practice, language, token))
-    if booking.state not in (State.HELD, State.EXPIRED):
+    if booking.state not in (UNSENT if request.method == "POST" else (State.HELD, State.EXPIRED)):
         return see_other(_at("booking", practice, language, token))
     if request.method != "POST":
         if _has_ended(booking):
@@ -197,10 +200,10 @@ def _back_to_times(practice: Practice, language: str, booking: Booking, token: s
 def _remember(booking: Booking, given: dict[str, Any]) -> str:
     """Keeps what was typed, and answers the token that only this answer's redirect carries.
 
-    Empty: it was sent to the vendor or given up meanwhile, and what it was sent with must stay.
+    Empty: it was sent to the vendor meanwhile, and what it was sent with must stay.
     """
     booking.details, booking.refused_fields = given, []
-    kept = Booking.objects.filter(pk=booking.pk, state__in=[State.HELD, State.EXPIRED]).update(
+    kept = Booking.objects.filter(pk=booking.pk, state__in=UNSENT).update(
         details=given, refused_fields=[], changed_at=timezone.now()
     )
     return tokens.issue(booking, personal=True) if kept else ""

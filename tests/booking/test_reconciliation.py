@@ -8,9 +8,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from booking import confirmation, due, reconciliation, reports
+from booking import confirmation, due, holds, reconciliation, reports, tokens
 from booking.models import AuditEntry, Booking, Practice, State
-from tests.booking.journey import ago, change, entries, free, hold, ready, states, unknown
+from tests.booking.journey import ago, change, entries, free, hold, ready, states, typed, unknown
 from tests.fake_vendor import Diary, Entry
 from vendors.base import (
     AuthenticationFailed,
@@ -300,6 +300,24 @@ def test_a_booking_that_was_sent_over_another_connection_is_not_taken_for_failed
 
 
 # --- The last look at a hold that was sent ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["given back", "another time"])
+def test_a_hold_that_was_sent_and_is_given_up_is_looked_for_all_the_same(
+    practice: Practice, diary: Diary, how: str
+) -> None:
+    first, second = free(diary)[:2]
+    held = hold(practice, first, tokens.new())
+    typed(held)
+    change(held.booking, sent_before=True)
+    if how == "given back":
+        assert holds.release(held.booking)
+    else:
+        hold(practice, second, held.token)
+    due.do_all()
+    assert states()[0] == "expired"
+    assert diary.count("find") == 1
+    assert Booking.objects.order_by("pk")[0].held_until <= timezone.now()
 
 
 def over(practice: Practice, diary: Diary, **length: float) -> Booking:

@@ -290,3 +290,23 @@ def test_a_hold_that_ran_out_while_typing_keeps_what_was_typed(opus: Place) -> N
     assert page.path.endswith("/details/")
     assert page.typed == opus.details | {"phone": page.typed["phone"], "postal_code": page.typed["postal_code"]}
     assert patient.book(patient.fill_in(page)).state == "confirmed"
+
+
+# --- From a page that was left open ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mistake", [False, True], ids=["valid", "with a mistake"])
+def test_what_is_typed_for_a_time_that_was_given_up_since_is_kept(opus: Place, mistake: bool) -> None:
+    patient = opus.patient()
+    times = opus.times(patient)
+    old = patient.press(times, times.slots[0])
+    patient.press(times, times.slots[-1])  # the list was still open beside it
+    typed = opus.details | ({"email": "nobody at mail"} if mistake else {})
+    page = patient.post(old.path, typed)
+    if mistake:
+        assert page.has("input", name="last_name", value=opus.details["last_name"])
+        page = patient.post(old.path, opus.details)
+    assert page.path.endswith("/times/")
+    form = patient.press(page, page.slots[0])
+    assert form.path.endswith("/details/")
+    assert form.has("input", name="last_name", value=opus.details["last_name"])
