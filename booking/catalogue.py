@@ -320,7 +320,9 @@ def nearest(
     """Three times to offer instead of one that was just taken: the same day, the same provider, another provider."""
     now = timezone.now().astimezone(practice.zone)
     last = rules.of(practice, where.choice.service).last_day(now)
-    day = max(min(start.astimezone(practice.zone).date(), last), now.date())
+    if not now.date() <= start.astimezone(practice.zone).date() <= last:
+        start = now  # nobody offered that, so any time is as good as another
+    day = start.astimezone(practice.zone).date()
     widest = replace(where, choice=replace(where.choice, provider=ANY), provider=None) if where.any_provider else where
     free = _free(practice, language, widest, max(day - WEEK, now.date()), min(day + WEEK, last), own, [])
     times = sorted(named(where, free), key=lambda time: abs(time.start - start))
