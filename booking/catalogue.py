@@ -354,8 +354,10 @@ def named(where: Position, slots: list[Slot]) -> list[Time]:
 
 def read_live(
     practice: Practice, language: str, where: Position, slot_id: str, known: Slot | None = None
-) -> Slot | None:
+) -> tuple[Slot | None, datetime]:
     """This slot as the vendor offers it at this moment, or None; then it is no longer among what is kept.
+
+    With it, when this reading began.
 
     `known` is the slot as it was last `seen`, where the caller has looked. Where the vendor reserves, its reservation
     is the live reading, so a slot seen lately will do.
@@ -363,15 +365,15 @@ def read_live(
     vendor = connections.vendor_for(practice)
     known = known or seen(practice, where, slot_id)
     if vendor.capabilities.reserve and known:
-        return known
+        return known, timezone.now()
     told = vendor.slot_of(slot_id)
     if told is None or not is_here(where, told):
-        return None
-    found = _live(practice, _search_of(told, where.choice.service, language))
+        return None, timezone.now()
+    read_at, found = _live(practice, _search_of(told, where.choice.service, language))
     slot = next((slot for slot in found if slot.id == slot_id), None)
     if slot is None:
         taken(practice, where.choice.service, slot_id)
-    return slot
+    return slot, read_at
 
 
 def told_by(practice: Practice, slot_id: str) -> Slot | None:
@@ -384,7 +386,7 @@ def still_offered(booking: Booking) -> bool:
     told = told_by(booking.practice, booking.slot_id)
     if told is None:
         return False
-    found = _live(booking.practice, _search_of(told, booking.service_id, booking.language))
+    _read_at, found = _live(booking.practice, _search_of(told, booking.service_id, booking.language))
     return any(slot.id == booking.slot_id for slot in found)
 
 
@@ -394,9 +396,13 @@ def _search_of(slot: Slot, service_id: str, language: str) -> Search:
     return Search(service_id, day, day, slot.clinic_id, slot.provider_id, language, every_chair=True)
 
 
-def _live(practice: Practice, search: Search) -> list[Slot]:
-    """As the vendor offers it now. Patients who ask the same at the same moment share one reading."""
-    return kept.in_one_flight((practice.pk, f"live {search}"), lambda: connections.vendor_for(practice).slots(search))
+def _live(practice: Practice, search: Search) -> tuple[datetime, list[Slot]]:
+    """As the vendor offers it now, and since when. Patients who ask the same at the same moment share one reading."""
+
+    def read() -> tuple[datetime, list[Slot]]:
+        return timezone.now(), connections.vendor_for(practice).slots(search)
+
+    return kept.in_one_flight((practice.pk, f"live {search}"), read)
 
 
 def forget_times(practice: Practice, service_id: str) -> None:

@@ -12,10 +12,13 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from booking.models import Booking, Practice, State
+from vendors import VENDORS
 from vendors.base import Slot
 
 UNTIL_THE_DIARY_TELLS = timedelta(minutes=2)
 """Longer than a reading of the diary that began before the booking may take to arrive, or be kept."""
+CLOCKS_APART = timedelta(seconds=2)
+"""Of the machines that our processes run on."""
 LONGEST = timedelta(days=2)
 """No appointment takes longer."""
 
@@ -23,10 +26,12 @@ LONGEST = timedelta(days=2)
 def living(practice: Practice, read_at: datetime | None = None) -> QuerySet[Booking]:
     """The practice's bookings that others must not collide with, at this moment.
 
-    For times that were read at `read_at` also those that were confirmed since.
+    For times whose reading began at `read_at` also those that were confirmed since. Where the diary counts, it has told
+    of those before: counted twice, they would take a place that is free.
     """
     now = timezone.now()
-    since = min(now, read_at or now) - UNTIL_THE_DIARY_TELLS
+    counts = read_at and VENDORS[practice.vendor].capabilities.capacity
+    since = min(now, read_at or now) - (CLOCKS_APART if counts else UNTIL_THE_DIARY_TELLS)
     return Booking.objects.filter(practice=practice).filter(
         Q(state=State.HELD, held_until__gt=now)
         | Q(state=State.CHECKING)

@@ -64,7 +64,7 @@ def take(
     if before and (already := _held_already(before, held, slot_id, where.choice.service)):
         return already
 
-    slot = catalogue.read_live(practice, language, where, slot_id, known)
+    slot, read_at = catalogue.read_live(practice, language, where, slot_id, known)
     living = _living_reservation(previous, slot_id)
     if slot is None and living:
         slot = living.slot()
@@ -81,7 +81,7 @@ def take(
             if again.booking.slot_id == slot_id:
                 return Held(again.booking, held)
             before, previous = again, again.booking
-        others = collisions.overlapping(collisions.living(practice), slot.start, slot.end)
+        others = collisions.overlapping(collisions.living(practice, read_at), slot.start, slot.end)
         if previous:
             others = others.exclude(collisions.own(previous))
         if collisions.collides(slot, collisions.known(others)):

@@ -1,6 +1,9 @@
 """How many calls a booking costs at the vendor, from the chosen time on, with the catalogue read already."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from booking import catalogue, confirmation, connections, holds, practices
 from booking.models import Booking, Practice, State
@@ -44,6 +47,26 @@ def test_two_patients_cannot_both_hold_the_last_of_several_places() -> None:
         week = catalogue.week(practice, "sk", where)
         slot = next(t.slot for day in reversed(week.days) for t in day.times if t.slot.places == 2)
         sandbox.reserve(9031, slot.start.strftime("%Y-%m-%dT%H:%M:%S"))  # one at the desk
+        holds.take(practice, "sk", where, slot.id)
+        with pytest.raises(SlotTaken):
+            holds.take(practice, "sk", where, slot.id)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_booking_that_the_diary_counts_already_takes_one_place_and_not_two() -> None:
+    sandbox = BookioSandbox()
+    with sandbox.serve() as address:
+        practices.load_tables([sandbox.practice(address)], actor="command")
+        practice = Practice.objects.get()
+        where = catalogue.position(practice, "sk", Choice("9031", "101", "503"))
+        week = catalogue.week(practice, "sk", where)
+        slot = next(t.slot for day in reversed(week.days) for t in day.times if t.slot.places == 2)
+        booking = holds.take(practice, "sk", where, slot.id).booking
+        Booking.objects.filter(pk=booking.pk).update(details=DETAILS)
+        booking.refresh_from_db()
+        confirmation.confirm(booking)
+        # As if a little later: the clocks of two machines may be two seconds apart.
+        Booking.objects.filter(pk=booking.pk).update(changed_at=timezone.now() - timedelta(seconds=3))
         holds.take(practice, "sk", where, slot.id)
         with pytest.raises(SlotTaken):
             holds.take(practice, "sk", where, slot.id)

@@ -547,10 +547,10 @@ def test_what_others_hold_is_not_offered_instead(practice: Practice, diary: Diar
 def test_a_time_is_read_live_before_it_is_promised(practice: Practice, diary: Diary) -> None:
     where = stand(practice)
     slot = times(week(practice, where))[0]
-    assert catalogue.read_live(practice, "en", where, slot.id) == slot
+    assert catalogue.read_live(practice, "en", where, slot.id)[0] == slot
     assert diary.count("slots") == 2
     diary.take_at_desk(slot.id)
-    assert catalogue.read_live(practice, "en", where, slot.id) is None
+    assert catalogue.read_live(practice, "en", where, slot.id)[0] is None
 
 
 def test_the_live_reading_is_of_that_day_only(practice: Practice, diary: Diary) -> None:
@@ -566,14 +566,14 @@ def test_the_live_reading_is_of_that_day_only(practice: Practice, diary: Diary) 
 def test_a_time_from_an_old_page_is_found_by_looking_further(practice: Practice, diary: Diary) -> None:
     slot = slot_at(CHECKUP, "north", "anna", 80, 9)
     diary.times["checkup"] = [slot]
-    assert catalogue.read_live(practice, "en", stand(practice), slot.id) == slot
+    assert catalogue.read_live(practice, "en", stand(practice), slot.id)[0] == slot
 
 
 @pytest.mark.vendor("fake_reserving")
 def test_where_the_vendor_reserves_a_time_seen_lately_will_do(practice: Practice, diary: Diary) -> None:
     where = stand(practice)
     slot = times(week(practice, where))[0]
-    assert catalogue.read_live(practice, "en", where, slot.id) == slot
+    assert catalogue.read_live(practice, "en", where, slot.id)[0] == slot
     assert diary.count("slots") == 1
 
 
