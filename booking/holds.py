@@ -82,8 +82,10 @@ def take(
                 return Held(again.booking, held)
             before, previous = again, again.booking
         others = collisions.overlapping(collisions.living(practice, read_at), slot.start, slot.end)
+        replaced: list[Booking] = []  # as of here: of two choices at once the later replaces the earlier, not also back
         if previous:
             others = others.exclude(collisions.own(previous))
+            replaced = list(Booking.objects.filter(collisions.own(previous)))
         if collisions.collides(slot, collisions.known(others)):
             raise SlotTaken("held by another patient")
         booking = _new(practice, language, where, slot, previous)
@@ -97,9 +99,9 @@ def take(
     vendor = vendor_for(practice)
     if vendor.capabilities.reserve:
         _reserve(vendor, booking, living)
-    if previous:
-        for other in Booking.objects.filter(collisions.own(previous)).exclude(pk=booking.pk):
-            release(other, because="another time was chosen", keep_details=False)
+    for other in replaced:
+        other.practice = practice
+        release(other, because="another time was chosen", keep_details=False)
     return Held(booking, token)
 
 

@@ -200,6 +200,16 @@ def test_of_clicks_on_two_times_at_once_the_later_stands(practice: Practice, dia
     assert states() == ["released", "held"]
 
 
+@reserving
+def test_of_two_new_choices_at_once_the_later_stands_and_is_not_given_back(practice: Practice, diary: Diary) -> None:
+    first, second, third = free(diary)[:3]
+    page = hold(practice, first, tokens.new()).token
+    diary.meanwhile("reserve", lambda: hold(practice, third, page))  # the second one stands here already
+    hold(practice, second, page)
+    assert states() == ["released", "released", "held"]
+    assert Booking.objects.get(state=State.HELD).slot_id == third.id
+
+
 def test_another_time_gives_the_first_one_back(practice: Practice, diary: Diary) -> None:
     first, second = free(diary)[:2]
     one = hold(practice, first, tokens.new())
