@@ -352,19 +352,14 @@ def named(where: Position, slots: list[Slot]) -> list[Time]:
     ]
 
 
-def read_live(
-    practice: Practice, language: str, where: Position, slot_id: str, known: Slot | None = None
-) -> tuple[Slot | None, datetime]:
+def read_live(practice: Practice, language: str, where: Position, slot_id: str) -> tuple[Slot | None, datetime]:
     """This slot as the vendor offers it at this moment, or None; then it is no longer among what is kept.
 
-    With it, when this reading began.
-
-    `known` is the slot as it was last `seen`, where the caller has looked. Where the vendor reserves, its reservation
-    is the live reading, so a slot seen lately will do.
+    With it, when this reading began. Where the vendor reserves, its reservation is the live reading, so a slot seen
+    lately will do.
     """
     vendor = connections.vendor_for(practice)
-    known = known or seen(practice, where, slot_id)
-    if vendor.capabilities.reserve and known:
+    if vendor.capabilities.reserve and (known := seen(practice, where, slot_id)):
         return known, timezone.now()
     told = vendor.slot_of(slot_id)
     if told is None or not is_here(where, told):

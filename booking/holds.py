@@ -50,21 +50,20 @@ def take(
     slot_id: str,
     held: str = "",
     *,
-    known: Slot | None = None,
     locked: Callable[[Practice], None] = lock,
 ) -> Held:
     """Hold a time for the patient who comes from this position. Raises `SlotTaken`, or what the vendor raises.
 
     `held` is the token that the patient's page had: of a booking that this one replaces, or one yet unused, which then
-    names the new booking; so a page that is still open, or is returned to, is known again. `known` is the slot as it
-    was last seen, where the caller has looked. `locked` is how the check and the insert are kept together.
+    names the new booking; so a page that is still open, or is returned to, is known again. `locked` is how the check
+    and the insert are kept together.
     """
     before = tokens.find(practice, held)
     previous = before.booking if before else None
     if before and (already := _held_already(before, held, slot_id, where.choice.service)):
         return already
 
-    slot, read_at = catalogue.read_live(practice, language, where, slot_id, known)
+    slot, read_at = catalogue.read_live(practice, language, where, slot_id)
     living = _living_reservation(previous, slot_id)
     if slot is None and living:
         slot = living.slot()

@@ -32,11 +32,10 @@ def hold(request: PatientRequest, practice: Practice) -> HttpResponse:
     slot_id = text_of(request.POST, "slot")
     if not slot_id:
         return go(request, practice, where, missing="slot")
-    known = catalogue.seen(practice, where, slot_id)
     try:
-        held = holds.take(practice, language, where, slot_id, where.choice.held, known=known)
+        held = holds.take(practice, language, where, slot_id, where.choice.held)
     except SlotTaken as taken:
-        wanted = known or catalogue.told_by(practice, slot_id)
+        wanted = catalogue.told_by(practice, slot_id)
         return _other_times(request, practice, where, taken, where.choice.held, wanted)
     return see_other(_at("details", practice, language, held.token))
 
@@ -253,17 +252,20 @@ def _other_times(
     row = tokens.find(practice, held)
     personal = row.booking.details if row and row.personal else {}
     offered: list[catalogue.Time] = []
+    unread = False
     if where.step is Step.TIMES:
         start = wanted.start if wanted else timezone.now()
         with_whom = wanted.provider_id if wanted else None
         try:
             offered = catalogue.nearest(practice, language, where, start, with_whom, row.booking if row else None)
-        except VendorError as error:  # the way back to all times is there, and says how the vendor is
+        except VendorError as error:
             audit.trouble(practice.slug, error)
+            unread = True
     context = {
         **around(practice, request, where),
         **wishes_context(practice, language, where),
         "offered": offered,
+        "unread": unread,
         "shows_end": not (where.service and where.service.minutes),
         "may_return": taken.may_return,
         "not_bookable": isinstance(taken, rules.NotBookable),

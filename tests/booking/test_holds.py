@@ -327,7 +327,7 @@ def test_a_time_that_this_choice_does_not_offer_is_not_held(
     slot = free(diary, "bo")[0]
     where = stand(practice, clinic=clinic, provider=provider)
     with pytest.raises(SlotTaken):
-        holds.take(practice, "en", where, slot.id, known=slot)
+        holds.take(practice, "en", where, slot.id)
     assert states() == []
 
 

@@ -90,6 +90,20 @@ def test_a_time_that_left_what_is_kept_costs_one_reading_and_leads_to_its_neighb
     assert all(abs(start - desk) < timedelta(days=2) for start in taken.starts)
 
 
+def test_a_time_that_is_taken_is_said_to_be_so_also_if_no_others_can_be_read(opus: Place) -> None:
+    first, second = opus.patient(), opus.patient()
+    page = opus.times(second)
+    opus.hold(first)
+    Snapshot.objects.filter(name__startswith="times ").delete()
+    opus.sandbox.late("timeslots", 0, times=1)  # the chosen time itself is read
+    opus.sandbox.answer("timeslots", 503, times=99)
+    taken = second.press(page, page.slots[0])
+    assert taken.status == 200
+    assert "just taken" in taken.heading
+    assert "cannot be reached" in taken.text
+    assert not taken.slots
+
+
 def test_the_times_instead_are_near_and_with_others_too(opus: Place) -> None:
     first, second = opus.patient(), opus.patient()
     times = opus.times(second, provider="any")
